@@ -1,0 +1,51 @@
+# Everything runs in .venv, made from the package registry on first use. Needs Python 3.11+ and make, nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HOME_DIR := .polynya
+TRIPS ?=
+TESTS ?= tests
+
+.PHONY: help demo stop clean-demo test lint format bench clean
+
+help: ## Lists what make can do
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.installed ## Starts the warehouse and runs the main job (TRIPS=folder for your own trip files)
+	@$(BIN)/polynya --home $(HOME_DIR) init --if-missing
+	@$(BIN)/polynya --home $(HOME_DIR) start --if-stopped
+	@eval "$$($(BIN)/polynya --home $(HOME_DIR) env)" && $(BIN)/tripcast demo $(if $(TRIPS),--trips "$(TRIPS)")
+
+stop: ## Stops the demo's warehouse
+	@$(BIN)/polynya --home $(HOME_DIR) stop
+
+clean-demo: ## Stops the demo's warehouse and deletes its home
+	@if [ -d $(HOME_DIR) ]; then $(BIN)/polynya --home $(HOME_DIR) stop --if-running; rm -rf $(HOME_DIR); fi
+
+test: lint ## Lint and the whole test suite
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+lint: $(VENV)/.installed ## ruff, mypy, import-linter
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.installed ## Formats the code
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks
+
+bench: $(VENV)/.installed ## Ratios against the best alternatives
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	$(BIN)/python benchmarks/run.py
+
+clean: clean-demo ## Also deletes .venv
+	rm -rf $(VENV)

@@ -1,0 +1,5 @@
+"""``python -m polynya``."""
+
+from polynya.cli import main
+
+main()

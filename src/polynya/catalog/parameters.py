@@ -1,0 +1,97 @@
+"""Session parameters: names, types, defaults (docs.snowflake.com/en/sql-reference/parameters)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from polynya.errors import invalid_value
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter's default and what SHOW PARAMETERS says of it."""
+
+    value: bool | int | str
+    description: str = ""
+
+    @property
+    def type(self) -> str:
+        if isinstance(self.value, bool):
+            return "BOOLEAN"
+        return "NUMBER" if isinstance(self.value, int) else "STRING"
+
+
+DEFAULTS: dict[str, Parameter] = {
+    "ABORT_DETACHED_QUERY": Parameter(False),
+    "AUTOCOMMIT": Parameter(True),
+    "BINARY_INPUT_FORMAT": Parameter("HEX"),
+    "BINARY_OUTPUT_FORMAT": Parameter("HEX"),
+    "CLIENT_METADATA_REQUEST_USE_CONNECTION_CTX": Parameter(False),
+    "CLIENT_PREFETCH_THREADS": Parameter(4),
+    "CLIENT_RESULT_CHUNK_SIZE": Parameter(160),
+    "CLIENT_SESSION_KEEP_ALIVE": Parameter(False),
+    "CLIENT_SESSION_KEEP_ALIVE_HEARTBEAT_FREQUENCY": Parameter(3600),
+    "CLIENT_STAGE_ARRAY_BINDING_THRESHOLD": Parameter(65280),
+    "CLIENT_TELEMETRY_ENABLED": Parameter(False),
+    "DATE_INPUT_FORMAT": Parameter("AUTO"),
+    "DATE_OUTPUT_FORMAT": Parameter("YYYY-MM-DD"),
+    "ERROR_ON_NONDETERMINISTIC_MERGE": Parameter(True),
+    "ERROR_ON_NONDETERMINISTIC_UPDATE": Parameter(False),
+    "GEOGRAPHY_OUTPUT_FORMAT": Parameter("GeoJSON"),
+    "GEOMETRY_OUTPUT_FORMAT": Parameter("GeoJSON"),
+    "JDBC_QUERY_RESULT_FORMAT": Parameter("JSON"),
+    "JSON_INDENT": Parameter(2),
+    "LOCK_TIMEOUT": Parameter(43200),
+    "MULTI_STATEMENT_COUNT": Parameter(1),
+    "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": Parameter("ARROW"),
+    "PYTHON_CONNECTOR_USE_NANOARROW": Parameter(True),
+    "QUERY_TAG": Parameter(""),
+    "QUOTED_IDENTIFIERS_IGNORE_CASE": Parameter(False),
+    "ROWS_PER_RESULTSET": Parameter(0),
+    "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": Parameter(0),
+    "STATEMENT_TIMEOUT_IN_SECONDS": Parameter(172800),
+    "STRICT_JSON_OUTPUT": Parameter(False),
+    "TIMEZONE": Parameter("America/Los_Angeles"),
+    "TIME_INPUT_FORMAT": Parameter("AUTO"),
+    "TIME_OUTPUT_FORMAT": Parameter("HH24:MI:SS"),
+    "TIMESTAMP_DAY_IS_ALWAYS_24H": Parameter(False),
+    "TIMESTAMP_INPUT_FORMAT": Parameter("AUTO"),
+    "TIMESTAMP_LTZ_OUTPUT_FORMAT": Parameter(""),
+    "TIMESTAMP_NTZ_OUTPUT_FORMAT": Parameter("YYYY-MM-DD HH24:MI:SS.FF3"),
+    "TIMESTAMP_OUTPUT_FORMAT": Parameter("YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM"),
+    "TIMESTAMP_TYPE_MAPPING": Parameter("TIMESTAMP_NTZ"),
+    "TIMESTAMP_TZ_OUTPUT_FORMAT": Parameter(""),
+    "TRANSACTION_DEFAULT_ISOLATION_LEVEL": Parameter("READ COMMITTED"),
+    "TWO_DIGIT_CENTURY_START": Parameter(1970),
+    "UNSUPPORTED_DDL_ACTION": Parameter("ignore"),
+    "USE_CACHED_RESULT": Parameter(True),
+    "WEEK_OF_YEAR_POLICY": Parameter(0),
+    "WEEK_START": Parameter(0),
+}
+
+
+def coerce(name: str, value: object) -> bool | int | str:
+    """A parameter's value, in the parameter's own type, from what a client or a statement gives.
+
+    Args:
+        name: upper case; of an unknown one the value is taken as it is.
+        value: text, number or boolean.
+
+    Raises:
+        SnowflakeError: 001008 if it cannot be that type.
+    """
+    default = DEFAULTS.get(name)
+    kind = default.type if default else "ANY"
+    if kind == "BOOLEAN" and not isinstance(value, bool):
+        word = str(value).strip().lower()
+        if word not in ("true", "false", "1", "0", "on", "off", "yes", "no"):
+            raise invalid_value(f"invalid value [{value}] for parameter '{name}'")
+        return word in ("true", "1", "on", "yes")
+    if kind == "NUMBER" and not isinstance(value, int):
+        try:
+            return int(str(value).strip())
+        except ValueError:
+            raise invalid_value(f"invalid value [{value}] for parameter '{name}'") from None
+    if kind == "STRING":
+        return str(value)
+    return value if isinstance(value, (bool, int, str)) else str(value)

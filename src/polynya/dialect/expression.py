@@ -1,0 +1,162 @@
+"""A bound expression: DuckDB SQL with the Snowflake type it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from zlib import crc32
+
+from polynya.types.sqltype import BOOLEAN, FLOAT, NULL, SqlType, number, varchar
+
+
+class _NotConstant:
+    def __repr__(self) -> str:
+        return "NOT_CONSTANT"
+
+
+NOT_CONSTANT: Final = _NotConstant()
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """A bound expression.
+
+    Args:
+        sql: DuckDB SQL that needs no parentheses around it where a function argument may stand; use ``atom`` where
+            an operand may stand.
+        type: Snowflake's type; the SQL yields ``type.duckdb``.
+        nullable: False only if it is never NULL by Snowflake's rules.
+        constant: the Python value of a literal (str, int, Decimal, float, bool, None), else NOT_CONSTANT.
+        aggregate: holds an aggregate function outside a window.
+        window: holds a window function.
+        volatile: yields another value each time (RANDOM, UUID_STRING, NEXTVAL): must not be written twice.
+        simple: the SQL is one token or one call, so that it may be an operand without parentheses.
+    """
+
+    sql: str
+    type: SqlType
+    nullable: bool = True
+    constant: Any = NOT_CONSTANT
+    aggregate: bool = False
+    window: bool = False
+    volatile: bool = False
+    simple: bool = True
+
+    @property
+    def atom(self) -> str:
+        """The SQL, in parentheses where it is an operation."""
+        return self.sql if self.simple else f"({self.sql})"
+
+    @property
+    def is_constant(self) -> bool:
+        return self.constant is not NOT_CONSTANT
+
+    def typed(self, sql_type: SqlType, *, nullable: bool | None = None) -> Expr:
+        """The same SQL said to have another type (the caller knows that it has)."""
+        return replace(self, type=sql_type, nullable=self.nullable if nullable is None else nullable)
+
+
+def derive(sql: str, sql_type: SqlType, *sources: Expr, nullable: bool | None = None, simple: bool = True) -> Expr:
+    """An expression made from others: flags are inherited, and it is nullable if any of them is.
+
+    Args:
+        sql: DuckDB SQL that contains the sources' SQL.
+        sql_type: its type.
+        sources: the expressions it was made of.
+        nullable: to override the rule.
+        simple: whether the SQL can be an operand as it stands.
+    """
+    return Expr(
+        sql,
+        sql_type,
+        any(source.nullable for source in sources) if nullable is None else nullable,
+        aggregate=any(source.aggregate for source in sources),
+        window=any(source.window for source in sources),
+        volatile=any(source.volatile for source in sources),
+        simple=simple,
+    )
+
+
+def quote(name: str) -> str:
+    """A DuckDB identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_string(text: str) -> str:
+    """A DuckDB string literal."""
+    if "\0" in text:
+        return " || chr(0) || ".join("'" + part.replace("'", "''") + "'" for part in text.split("\0")).join("()")
+    return "'" + text.replace("'", "''") + "'"
+
+
+def null(sql_type: SqlType = NULL) -> Expr:
+    return Expr("NULL" if sql_type == NULL else f"NULL::{sql_type.duckdb}", sql_type, True, None)
+
+
+def string_literal(text: str) -> Expr:
+    """A VARCHAR literal of the text's length."""
+    return Expr(quote_string(text), varchar(max(len(text), 1)), False, text)
+
+
+def number_literal(text: str) -> Expr:
+    """A numeric literal: NUMBER with the digits written, FLOAT if it has an exponent or more than 38 digits."""
+    if "e" in text.lower():
+        return Expr(f"{text}::DOUBLE", FLOAT, False, float(text))
+    whole, _, fraction = text.partition(".")
+    digits = len(whole.lstrip("0") + fraction)
+    if digits > 38:
+        return Expr(f"{text}::DOUBLE", FLOAT, False, float(text))
+    scale = len(fraction)
+    precision = max(digits, scale, 1)
+    from decimal import Decimal
+
+    value = Decimal(text) if scale else int(text or 0)
+    return Expr(f"{text}::DECIMAL({precision},{scale})", number(precision, scale), False, value)
+
+
+def boolean_literal(value: bool) -> Expr:
+    return Expr("TRUE" if value else "FALSE", BOOLEAN, False, value)
+
+
+_WRITTEN_TWICE = 60  # characters of SQL that may stand in a text several times
+_VOLATILE = ("random()", "uuid()", "nextval(")
+
+
+def once(body: Callable[..., str], *values: Expr | str) -> str:
+    """SQL that uses values several times but holds their SQL once.
+
+    Long or volatile values become parameters of a DuckDB lambda, so that nested operations do not grow without bound
+    and RANDOM() is drawn once; columns and literals are written as they are.
+
+    Args:
+        body: makes the SQL from the values' texts, which may be operands as they stand.
+        values: expressions, or SQL texts that may be operands.
+    """
+    texts = [value.atom if isinstance(value, Expr) else value for value in values]
+    long = [
+        index
+        for index, value in enumerate(values)
+        if len(texts[index]) > _WRITTEN_TWICE
+        or (isinstance(value, Expr) and value.volatile)
+        or any(name in texts[index] for name in _VOLATILE)
+    ]
+    if not long:
+        return body(*texts)
+    # The parameter's name differs from that of any lambda around or inside, whose texts differ.
+    name = f"v{crc32(chr(0).join(texts).encode()):08x}"
+    if len(long) == 1:
+        held = texts[long[0]]
+        texts[long[0]] = name
+    else:
+        held = "{" + ", ".join(f"'f{index}': {texts[index]}" for index in long) + "}"
+        for index in long:
+            texts[index] = f"{name}.f{index}"
+    return f"list_transform([{held}], lambda {name}: {body(*texts)})[1]"
+
+
+def as_bigint(expr: Expr) -> str:
+    """A number as DuckDB's BIGINT, which its string functions take for positions and lengths."""
+    if isinstance(expr.constant, int) and not isinstance(expr.constant, bool):
+        return str(expr.constant)
+    return f"CAST({expr.sql} AS BIGINT)"

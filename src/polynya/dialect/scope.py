@@ -1,0 +1,97 @@
+"""What names mean inside a query: relations in FROM, their columns, and the queries around."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from polynya.types.resultset import Column
+from polynya.types.sqltype import SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class SourceColumn:
+    """A column of a query or a table in FROM.
+
+    Args:
+        name: Snowflake's name, case kept; several columns of one relation may share it.
+        type: Snowflake's type.
+        nullable: False where it is known never to be NULL.
+        stored_as: its DuckDB name in the relation, unique without regard to case.
+    """
+
+    name: str
+    type: SqlType
+    nullable: bool
+    stored_as: str
+
+    def as_column(self) -> Column:
+        return Column(self.name, self.type, self.nullable)
+
+
+@dataclass(slots=True)
+class Source:
+    """DuckDB SQL that yields rows, and its columns.
+
+    Args:
+        sql: what can stand after FROM: a table's name, or a query in parentheses. A table function's SQL may refer to
+            columns of relations to its left (LATERAL).
+        columns: in order.
+        hidden: columns that ``*`` does not show but names find (METADATA$FILENAME, a generator's row number).
+    """
+
+    sql: str
+    columns: list[SourceColumn]
+    hidden: list[SourceColumn] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Relation:
+    """A source in FROM under an alias.
+
+    Args:
+        source: rows and columns.
+        alias: DuckDB alias, unique in the statement.
+        name: Snowflake's alias or table name, resolved, or None (a subquery without one).
+        qualifiers: (database, schema) of a stored table used without alias.
+        positional: ``$1`` refers to its columns by position.
+        outer: on the side of an outer join that may be missing: its columns are nullable.
+        merged: names of columns that a USING or NATURAL join took over: ``*`` and plain names skip them here.
+        generator: it is TABLE(GENERATOR(...)): SEQ functions count its rows.
+    """
+
+    source: Source
+    alias: str
+    name: str | None = None
+    qualifiers: tuple[str, str] | None = None
+    outer: bool = False
+    merged: set[str] = field(default_factory=set)
+    generator: bool = False
+
+
+def stored_names(names: list[str]) -> list[str]:
+    """DuckDB names for columns of these Snowflake names: the same where no other differs only by case.
+
+    Args:
+        names: in order; duplicates allowed.
+
+    Returns:
+        As many names, unique without regard to case.
+    """
+    taken: set[str] = set()
+    result: list[str] = []
+    for name in names:
+        candidate, count = name or "_", 1
+        while candidate.lower() in taken:
+            count += 1
+            candidate = f"{name}_{count}"
+        taken.add(candidate.lower())
+        result.append(candidate)
+    return result
+
+
+def source_columns(columns: list[Column]) -> list[SourceColumn]:
+    """Columns with DuckDB names of their own."""
+    stored = stored_names([column.name for column in columns])
+    return [
+        SourceColumn(column.name, column.type, column.nullable, name) for column, name in zip(columns, stored, strict=True)
+    ]

@@ -1,0 +1,163 @@
+"""Statements as tokens: for those whose syntax is a list of keywords and options, not a query.
+
+Queries and expressions are parsed by sqlglot; SHOW, COPY, GRANT, CREATE STAGE and the like are read word by word here.
+"""
+
+from __future__ import annotations
+
+from sqlglot.dialects.snowflake import Snowflake
+from sqlglot.errors import TokenError
+from sqlglot.tokens import Token, TokenType
+
+from polynya.errors import SnowflakeError, syntax_error
+
+_DIALECT = Snowflake()
+
+
+class TokenStream:
+    """The tokens of one statement and a position in them.
+
+    Args:
+        text: the statement, without its final semicolon.
+    """
+
+    def __init__(self, text: str, tokens: list[Token] | None = None) -> None:
+        self.text = text
+        self.tokens = tokenize(text) if tokens is None else tokens
+        self.index = 0
+
+    @property
+    def current(self) -> Token | None:
+        return self.tokens[self.index] if self.index < len(self.tokens) else None
+
+    def words(self, count: int = 12) -> list[str]:
+        """The first tokens in upper case, from the statement's start (quoted names and strings as "")."""
+        return [
+            "" if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER) else token.text.upper()
+            for token in self.tokens[:count]
+        ]
+
+    def at(self, *words: str) -> bool:
+        """Whether the next tokens are these keywords or punctuation."""
+        for offset, word in enumerate(words):
+            index = self.index + offset
+            if index >= len(self.tokens):
+                return False
+            token = self.tokens[index]
+            if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER) or token.text.upper() != word:
+                return False
+        return True
+
+    def accept(self, *words: str) -> bool:
+        """Steps over these keywords if they come next."""
+        if self.at(*words):
+            self.index += len(words)
+            return True
+        return False
+
+    def accept_one(self, *words: str) -> str | None:
+        """Steps over one of these keywords; answers which."""
+        for word in words:
+            if self.accept(*word.split()):
+                return word
+        return None
+
+    def expect(self, *words: str) -> None:
+        """Steps over these keywords or raises a syntax error."""
+        if not self.accept(*words):
+            raise self.error()
+
+    @property
+    def done(self) -> bool:
+        return self.index >= len(self.tokens)
+
+    def expect_end(self) -> None:
+        if not self.done:
+            raise self.error()
+
+    def error(self) -> SnowflakeError:
+        """A syntax error at the current token."""
+        token = self.current
+        if token is None:
+            last = self.tokens[-1] if self.tokens else None
+            return syntax_error("<EOF>", last.line if last else 1, last.col if last else 0)
+        return syntax_error(token.text, token.line, max(token.col - len(token.text), 0))
+
+    def next(self) -> Token:
+        """The current token; steps over it."""
+        token = self.current
+        if token is None:
+            raise self.error()
+        self.index += 1
+        return token
+
+    def word(self) -> str:
+        """The current token's text in upper case; steps over it."""
+        return self.next().text.upper()
+
+    def string(self) -> str:
+        """A string literal's value ('...' or $$...$$); steps over it."""
+        token = self.current
+        if token is None or token.token_type not in (TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING):
+            raise self.error()
+        self.index += 1
+        return token.text
+
+    def at_string(self) -> bool:
+        token = self.current
+        return token is not None and token.token_type in (
+            TokenType.STRING,
+            TokenType.RAW_STRING,
+            TokenType.HEREDOC_STRING,
+        )
+
+    def identifier(self) -> str:
+        """One identifier, resolved (upper case unless quoted); steps over it. Also IDENTIFIER('name')."""
+        if self.at("IDENTIFIER", "("):
+            raise self.error()  # replaced before statements see it: see dialect.binds
+        token = self.next()
+        if token.token_type == TokenType.IDENTIFIER:
+            return token.text
+        if token.token_type == TokenType.STRING or not (token.text[:1].isalpha() or token.text[:1] in "_$"):
+            self.index -= 1
+            raise self.error()
+        return token.text.upper()
+
+    def name(self) -> list[str]:
+        """A dotted name's parts, resolved, outermost first; an empty part (``db..t``) is ""."""
+        parts = [self.identifier()]
+        while self.accept("."):
+            parts.append("" if self.at(".") else self.identifier())
+        return parts
+
+    def rest(self) -> str:
+        """The statement's text from the current token to its end."""
+        return self.text[self.current.start :] if self.current else ""
+
+    def source(self, start: int, end: int) -> str:
+        """The text from token number ``start`` up to, not including, token number ``end``."""
+        return self.text[self.tokens[start].start : self.tokens[end - 1].end + 1] if end > start else ""
+
+    def skip_parenthesis(self) -> None:
+        """Steps over a balanced (...) that begins at the current token."""
+        depth = 0
+        while True:
+            token = self.next()
+            if token.token_type == TokenType.L_PAREN:
+                depth += 1
+            elif token.token_type == TokenType.R_PAREN:
+                depth -= 1
+                if depth == 0:
+                    return
+
+
+def tokenize(text: str) -> list[Token]:
+    """sqlglot's tokens of a statement in Snowflake's dialect.
+
+    Raises:
+        SnowflakeError: 001003 for an unterminated string or comment.
+    """
+    try:
+        return _DIALECT.tokenize(text)
+    except TokenError as error:
+        raise syntax_error(str(error).split(" from ")[0], 1, 0) from None

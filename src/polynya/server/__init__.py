@@ -1,0 +1,1 @@
+"""The door: Snowflake's HTTP protocol, as its drivers speak it."""

@@ -1,0 +1,215 @@
+"""Routes of statements: run, poll, abort, monitor, download."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from concurrent.futures import Future
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from polynya.dialect.binds import read_binds
+from polynya.errors import SnowflakeError
+from polynya.server.reply import (
+    LARGE_BODY,
+    error_reply,
+    failure,
+    json_response,
+    parse_body,
+    read_raw,
+    success,
+)
+from polynya.server.results import add_rows, reply, secret, wire
+from polynya.server.rowtype import row_type
+from polynya.server.sessions import body_of, state_of
+from polynya.server.state import State
+from polynya.server.style import Style
+from polynya.session.query import Query, cancelled_by_user
+from polynya.session.session import Session
+
+IN_PROGRESS = "333333"
+IN_PROGRESS_ASYNC = "333334"
+
+
+async def query_request(request: Request) -> Response:
+    """POST /queries/v1/query-request."""
+    state = state_of(request)
+    session = state.tokens.session(request.headers.get("authorization"))
+    raw = await read_raw(request)
+    encoding = request.headers.get("content-encoding", "")
+    if len(raw) > LARGE_BODY:
+        body = await asyncio.to_thread(parse_body, raw, encoding)
+    else:
+        body = parse_body(raw, encoding)
+    parameters = body.get("parameters")
+    asynchronous = bool(body.get("asyncExec"))
+    query, new = session.query(
+        str(body.get("sqlText") or ""),
+        read_binds(body.get("bindings")),
+        describe_only=bool(body.get("describeOnly")),
+        parameters=parameters if isinstance(parameters, dict) else None,
+        request_id=request.query_params.get("requestId", ""),
+        asynchronous=asynchronous,
+        internal=bool(body.get("isInternal")),
+        bind_stage=str(body.get("bindStage") or ""),
+    )
+    base_url = _base_url(request)
+    if new:
+        query.future = state.account.submit(_run, state, session, query, base_url)
+    if asynchronous:
+        return json_response(_in_progress(query, IN_PROGRESS_ASYNC))
+    return await _wait(state, query, base_url, first=new)
+
+
+def _run(state: State, session: Session, query: Query, base_url: str) -> bytes | None:
+    """Runs a query and writes its reply, in one go in a thread of the pool."""
+    session.run(query)
+    return None if query.asynchronous else reply(query, base_url, state.reported(session))
+
+
+async def _wait(state: State, query: Query, base_url: str, first: bool = False) -> Response:
+    """Answers with a query's result, or after a while with the address to ask again.
+
+    Args:
+        state: of the server.
+        query: running or done.
+        base_url: for the addresses of chunks.
+        first: whether this is the request that began it, whose reply its thread writes.
+    """
+    future: Future | None = query.future
+    if future is not None and not future.done():
+        await asyncio.wait([asyncio.wrap_future(future)], timeout=state.times.answer)
+        if not future.done():
+            return json_response(_in_progress(query, IN_PROGRESS))
+    body = future.result() if first and future is not None else None
+    if body is None:
+        body = await asyncio.wrap_future(
+            state.account.submit(reply, query, base_url, state.reported(query.session))
+        )
+    return json_response(body)
+
+
+def _in_progress(query: Query, code: str) -> bytes:
+    data = {
+        "getResultUrl": f"/queries/{query.id}/result",
+        "queryId": query.id,
+        "queryAbortsAfterSecs": 300,
+        "progressDesc": None,
+    }
+    message = "Query execution in progress. Asynchronous execution mode detected."
+    return orjson.dumps({"data": data, "code": code, "message": message, "success": True})
+
+
+async def query_result(request: Request) -> Response:
+    """GET /queries/<id>/result: of a query that runs, ran, or ran before a restart."""
+    state = state_of(request)
+    session = state.tokens.session(request.headers.get("authorization"))
+    query_id = request.path_params["query_id"]
+    query = state.account.query(query_id)
+    if query is not None and query.session.context.user == session.context.user:
+        return await _wait(state, query, _base_url(request))
+    base_url = _base_url(request)
+
+    def stored() -> bytes:
+        try:
+            record = state.account.history.find(query_id)
+            if record is None or record.user_name != session.context.user:
+                raise SnowflakeError(709, "02000", f"Statement {query_id} not found")
+            result = state.account.result(query_id)
+            data: dict[str, Any] = {
+                "queryId": query_id,
+                "sqlState": "00000",
+                "statementTypeId": int(result.statement_type),
+                "rowtype": row_type(result.columns),
+                "queryResultFormat": "json",
+                "total": result.rows,
+                "returned": result.rows,
+            }
+            add_rows(data, result, session.context, {}, base_url)
+            return success(data)
+        except SnowflakeError as error:
+            return error_reply(error, query_id)
+
+    return json_response(await asyncio.wrap_future(state.account.submit(stored)))
+
+
+async def abort_request(request: Request) -> Response:
+    """POST /queries/v1/abort-request: of the query that another request began."""
+    session = state_of(request).tokens.session(request.headers.get("authorization"))
+    body = await body_of(request)
+    query = session.find_request(str(body.get("requestId") or ""))
+    if query is None or not query.cancel(cancelled_by_user()):
+        return json_response(failure("000605", "Identified SQL statement is not currently executing."))
+    return json_response(success())
+
+
+async def abort_by_id(request: Request) -> Response:
+    """POST /queries/<id>/abort-request."""
+    state = state_of(request)
+    session = state.tokens.session(request.headers.get("authorization"))
+    query = state.account.query(request.path_params["query_id"])
+    if query is None or query.session.context.user != session.context.user or not query.cancel(cancelled_by_user()):
+        return json_response(failure("000605", "Identified SQL statement is not currently executing."))
+    return json_response(success())
+
+
+async def monitor(request: Request) -> Response:
+    """GET /monitoring/queries/<id>: a query's state, as ``get_query_status`` reads it."""
+    state = state_of(request)
+    session = state.tokens.session(request.headers.get("authorization"))
+    query_id = request.path_params["query_id"]
+    query = state.account.query(query_id)
+    record = query.record if query is not None else await asyncio.to_thread(state.account.history.find, query_id)
+    if record is None or record.user_name != session.context.user:
+        return json_response(success({"queries": []}))
+    status = record.execution_status
+    if query is not None and not query.done and query.cancelled is not None:
+        status = "ABORTING"
+    described = {
+        "id": record.query_id,
+        "sqlText": record.query_text,
+        "status": status,
+        "state": status,
+        "startTime": int(record.start_time.timestamp() * 1000),
+        "endTime": int(record.end_time.timestamp() * 1000) if record.end_time else 0,
+        "totalDuration": record.total_elapsed_time,
+        "sessionId": record.session_id,
+        "userName": record.user_name,
+        "warehouseName": record.warehouse_name,
+        "database": record.database_name,
+        "schema": record.schema_name,
+        "queryTag": record.query_tag,
+        "errorCode": f"{record.error_code:06d}" if record.error_code is not None else "",
+        "errorMessage": record.error_message or "",
+        "stats": {"scanBytes": record.bytes_scanned, "producedRows": record.rows_produced or 0},
+    }
+    return json_response(success({"queries": [described]}))
+
+
+async def chunk(request: Request) -> Response:
+    """GET /results/<id>/<secret>/<form>/<number>: rows of a large result."""
+    state = state_of(request)
+    query_id = request.path_params["query_id"]
+    style = Style.from_address(request.query_params.get("style", ""))
+
+    def encode() -> bytes | None:
+        try:
+            stored = state.account.results.get(query_id)
+            if not hmac.compare_digest(secret(stored), request.path_params["secret"]):
+                return None
+            return wire(stored, request.path_params["form"] == "arrow", style).chunk(request.path_params["number"])
+        except (SnowflakeError, IndexError):
+            return None
+
+    body = await asyncio.wrap_future(state.account.submit(encode))
+    if body is None:
+        return Response("No such part of a result is kept.\n", status_code=404, media_type="text/plain")
+    return Response(body, media_type="application/octet-stream")
+
+
+def _base_url(request: Request) -> str:
+    """How the client reached this server."""
+    return f"{request.url.scheme}://{request.url.netloc}"

@@ -1,0 +1,228 @@
+"""A finished query -> the reply's ``data``: columns, rows inline, the rest as chunks to download."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pyarrow as pa
+
+from polynya.errors import SnowflakeError
+from polynya.server import arrow_wire, json_wire
+from polynya.server.parameters import Reported
+from polynya.server.reply import error_reply
+from polynya.server.rowtype import row_type
+from polynya.server.style import Style
+from polynya.session.results import StoredResult
+from polynya.types.resultset import ResultSet, StatementType
+
+if TYPE_CHECKING:
+    from polynya.catalog.context import Context
+    from polynya.session.query import Query
+
+# Rows that are sent with the reply itself; the rest is downloaded in chunks, several at a time.
+INLINE_BYTES = 1 << 20
+CHUNK_BYTES = 8 << 20
+# Signs the addresses of chunks while this server runs.
+_KEY = secrets.token_bytes(32)
+# Statements whose answers are few rows of text: always JSON, as Snowflake sends them.
+_ARROW_TYPES = {StatementType.SELECT, StatementType.UNKNOWN}
+
+
+@dataclass(slots=True)
+class Wire:
+    """How a stored result is sent to clients of one kind.
+
+    Args:
+        columns: of the result, for JSON.
+        table: the rows, in the engine's forms.
+        bounds: first rows of the chunks, and the number of rows at the end; chunk 0 is sent inline.
+        style: how semi-structured values are written.
+        plan: for Arrow; None for JSON.
+    """
+
+    result: StoredResult
+    bounds: list[int]
+    style: Style
+    plan: arrow_wire.ArrowPlan | None
+
+    def chunk(self, number: int) -> bytes:
+        """One chunk's body: an Arrow stream, or rows of JSON without the outer brackets.
+
+        Args:
+            number: from 0.
+
+        Raises:
+            IndexError: if there is no such chunk.
+        """
+        if number < 0:
+            raise IndexError(number)
+        start, end = self.bounds[number], self.bounds[number + 1]
+        piece = self.result.table.slice(start, end - start)
+        if self.plan is not None:
+            return self.plan.encode(piece.to_batches())
+        return orjson.dumps(json_wire.rows(self.result.columns, piece, self.style))[1:-1]
+
+
+def wire(result: StoredResult, arrow: bool, style: Style) -> Wire:
+    """Prepares a stored result for sending; remembered with it.
+
+    Args:
+        result: to send.
+        arrow: else JSON.
+        style: of the session that asks.
+    """
+    known = result.wire or {}
+    key = (arrow, style)
+    prepared = known.get(key)
+    if prepared is None:
+        table = result.table
+        plan = arrow_wire.plan(result.columns, table, style) if arrow else None
+        prepared = Wire(result, _bounds(table), style, plan)
+        result.wire = {**known, key: prepared}
+    return prepared
+
+
+def _bounds(table: pa.Table) -> list[int]:
+    total = table.num_rows
+    size = table.nbytes if total > 1000 else 0
+    if size <= INLINE_BYTES * 2:
+        return [0, total]
+    row = size / total
+    bounds = [0, max(1, int(INLINE_BYTES / row))]
+    step = max(1, int(CHUNK_BYTES / row))
+    while bounds[-1] < total:
+        bounds.append(min(bounds[-1] + step, total))
+    return bounds
+
+
+def wants_arrow(context: Context, parameters: dict[str, Any]) -> bool:
+    """Whether a client reads Arrow: Python's drivers unless they say JSON, others only if they say Arrow."""
+    name = "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT"
+    application = str(context.client.get("CLIENT_APP_ID", ""))
+    if not application.startswith("Python"):
+        name = f"{application.upper()}_QUERY_RESULT_FORMAT"
+    value = parameters.get(name, context.parameter(name))
+    return str(value or "JSON").upper().startswith("ARROW")
+
+
+def reply(query: Query, base_url: str, reported: Reported) -> bytes:
+    """The reply to a finished query.
+
+    Args:
+        query: done.
+        base_url: of this server as the client reaches it, for chunks.
+        reported: which parameters the client knows.
+    """
+    if query.error is not None:
+        return error_reply(query.error, query.id)
+    assert query.result is not None
+    session = query.session
+    try:
+        data = _data(query, query.result, base_url)
+    except SnowflakeError as error:
+        return error_reply(error, query.id)
+    context = session.context
+    data["finalDatabaseName"] = context.database
+    data["finalSchemaName"] = context.schema
+    data["finalWarehouseName"] = context.warehouse
+    data["finalRoleName"] = context.role
+    changed = reported.changes(context)
+    if changed is not None:
+        data["parameters"] = changed
+    return orjson.dumps({"data": data, "code": None, "message": None, "success": True})
+
+
+def _data(query: Query, result: StoredResult | ResultSet, base_url: str) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "queryId": query.id,
+        "sqlState": "00000",
+        "statementTypeId": int(result.statement_type),
+        "rowtype": row_type(result.columns),
+        "databaseProvider": None,
+        "arrayBindSupported": True,
+        "version": 1,
+        "sendResultTime": int(time.time() * 1000),
+        "queryResultFormat": "json",
+        "rowset": [],
+        "total": 0,
+        "returned": 0,
+    }
+    if isinstance(result, ResultSet):  # described, not run
+        if wants_arrow(query.session.context, query.parameters) and result.statement_type in _ARROW_TYPES:
+            del data["rowset"]
+            data["queryResultFormat"] = "arrow"
+            data["rowsetBase64"] = ""
+        return data
+    data["total"] = data["returned"] = result.rows
+    if result.transfer is not None:
+        data.update(result.transfer)
+        return data
+    if result.statement_type == StatementType.MULTI_STATEMENT:
+        children = [query.session.account.results.get(child) for child in result.child_query_ids]
+        data["resultIds"] = ",".join(child.query_id for child in children)
+        data["resultTypes"] = ",".join(str(int(child.statement_type)) for child in children)
+    add_rows(data, result, query.session.context, query.parameters, base_url)
+    if 0x3000 <= result.statement_type <= 0x3500 and result.rows_affected is not None:
+        data["stats"] = _stats(result)
+    return data
+
+
+def add_rows(
+    data: dict[str, Any], result: StoredResult, context: Context, parameters: dict[str, Any], base_url: str
+) -> None:
+    """Puts the first rows into a reply, and the addresses of the others."""
+    arrow = result.statement_type in _ARROW_TYPES and wants_arrow(context, parameters)
+    prepared = wire(result, arrow, Style.of(context))
+    if arrow:
+        data["queryResultFormat"] = "arrow"
+        data.pop("rowset", None)
+        data["rowsetBase64"] = base64.b64encode(prepared.chunk(0)).decode() if result.rows else ""
+    else:
+        end = prepared.bounds[1]
+        piece = result.table if end == result.rows else result.table.slice(0, end)
+        data["rowset"] = json_wire.rows(result.columns, piece, prepared.style)
+    if len(prepared.bounds) > 2:
+        data["returned"] = result.rows
+        data["chunks"] = _chunks(result, prepared, arrow, base_url)
+        data["chunkHeaders"] = {}
+
+
+def _chunks(result: StoredResult, prepared: Wire, arrow: bool, base_url: str) -> list[dict[str, Any]]:
+    per_row = result.table.nbytes / max(result.rows, 1)
+    form = "arrow" if arrow else "json"
+    style = prepared.style.to_address()
+    chunks = []
+    for number in range(1, len(prepared.bounds) - 1):
+        count = prepared.bounds[number + 1] - prepared.bounds[number]
+        size = int(count * per_row)
+        chunks.append(
+            {
+                "url": f"{base_url}/results/{result.query_id}/{secret(result)}/{form}/{number}?style={style}",
+                "rowCount": count,
+                "uncompressedSize": size,
+                "compressedSize": size,
+            }
+        )
+    return chunks
+
+
+def secret(result: StoredResult) -> str:
+    """What a chunk's address must name besides the query id: drivers download chunks without their token."""
+    return hmac.new(_KEY, result.query_id.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _stats(result: StoredResult) -> dict[str, int]:
+    names = {"number of rows inserted": "numRowsInserted", "number of rows updated": "numRowsUpdated"}
+    names["number of rows deleted"] = "numRowsDeleted"
+    values = dict.fromkeys([*names.values(), "numDmlDuplicates"], 0)
+    for column, array in zip(result.columns, result.table.columns, strict=True):
+        if column.name in names and result.rows:
+            values[names[column.name]] = int(array[0].as_py())
+    return values

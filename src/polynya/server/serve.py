@@ -1,0 +1,127 @@
+"""Runs the server of a home in this process."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import sys
+
+from polynya.home import Address, Home, HomeError
+from polynya.server.times import Times
+
+log = logging.getLogger(__name__)
+
+# A stopping server waits this long for requests in progress; their statements are cancelled.
+_SHUTDOWN_SECONDS = 5
+
+
+def serve(home: Home, host: str | None = None, port: int | None = None, times: Times | None = None) -> None:
+    """Serves a home until the process is told to stop.
+
+    Args:
+        home: with a warehouse in it.
+        host: address to listen on; default the connection's, which is loopback.
+        port: 0 for any free one; default the connection's.
+        times: other than the usual ones.
+
+    Raises:
+        HomeError: if another server has the home, or the port is taken.
+    """
+    from filelock import FileLock, Timeout
+
+    home.require()
+    lock = FileLock(home.lock)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise HomeError(f"A server for {home.path} is running already: `polynya status --home {home.path}`.") from None
+    try:
+        _serve_locked(home, host, port, times or Times())
+    finally:
+        home.address_file.unlink(missing_ok=True)
+        lock.release()
+
+
+def _serve_locked(home: Home, host: str | None, port: int | None, times: Times) -> None:
+    import uvicorn
+
+    from polynya.server.app import create_app
+    from polynya.server.state import State
+    from polynya.session.account import Account
+
+    connection = home.connection()
+    host = host or "127.0.0.1"
+    chosen = connection["port"] if port is None else port
+    listener = _listen(host, chosen)
+    address = Address(os.getpid(), _reachable(host), listener.getsockname()[1])
+    account = Account(home.path)
+    state = State(account, times)
+
+    def ready() -> None:
+        if (connection["host"], connection["port"]) != (address.host, address.port):
+            home.write_connection({**connection, "host": address.host, "port": address.port})
+        unfinished = home.address_file.with_suffix(".part")
+        unfinished.write_text(
+            json.dumps({"pid": address.pid, "host": address.host, "port": address.port, "protocol": address.protocol})
+        )
+        unfinished.replace(home.address_file)
+        log.info("ready at %s, home %s", address.url, home.path)
+
+    config = uvicorn.Config(
+        create_app(state, ready),
+        http="httptools",
+        loop="asyncio",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        # Drivers keep connections for long; Snowpark's are idle for minutes.
+        timeout_keep_alive=300,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            account.cancel_all()  # whoever waits for a statement is told so
+            await super().shutdown(sockets)
+
+    Server(config).run(sockets=[listener])
+    if not account.close():
+        log.error("a statement did not react to being cancelled; the process ends without it")
+        home.address_file.unlink(missing_ok=True)
+        logging.shutdown()
+        os._exit(1)  # leaving in order would wait for its thread
+    log.info("stopped")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With the protocol named, asyncio turns off the wait for more bytes on every connection.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise HomeError(f"Port {port} on {host} cannot be used ({error.strerror}): choose another with --port.") from None
+    listener.listen(512)
+    return listener
+
+
+def _reachable(host: str) -> str:
+    """An address that reaches a server listening on ``host`` from this machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
+def configure_logging() -> None:
+    """Logs to standard error, which a server in the background has in its log file."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)

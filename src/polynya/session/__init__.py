@@ -1,0 +1,1 @@
+"""One client's session: role, warehouse, database, schema, parameters, transaction, temporary objects, past results."""

@@ -1,0 +1,135 @@
+"""What all sessions of a server share: catalog, engine, stages, results, history, and the threads statements run in."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+from polynya.catalog.store import Catalog
+from polynya.dialect import engine_functions
+from polynya.errors import SnowflakeError
+from polynya.session.history import History
+from polynya.session.query import Query, cancelled_by_user
+from polynya.session.results import ResultStore, StoredResult
+from polynya.session.session import Session
+from polynya.stages.store import StageStore
+from polynya.storage.engine import Engine
+
+# Deeply nested SQL is parsed, bound and written by recursion, much of it in compiled code on the thread's own stack.
+# Address space only: memory is taken as it is used.
+STACK_BYTES = 256 << 20
+RECURSION_LIMIT = 200_000
+# More statements than this at once wait for one another. Threads are made as they are needed.
+MAX_THREADS = 512
+# Finished queries whose outcome is kept at hand; older ones are found in results and history.
+_RECENT = 5000
+# A stopping server waits this long for cancelled statements to end.
+_CLOSE_SECONDS = 8.0
+
+
+class Account:
+    """An open home: the account's state while a server runs.
+
+    Args:
+        home: the home folder.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.catalog = Catalog.open(home / "catalog.sqlite")
+        self.engine = Engine.open(home, on_open=engine_functions.install)
+        self.stages = StageStore(home)
+        self.results = ResultStore(home / "results")
+        self.history = History(home / "history.sqlite")
+        self.sessions: dict[int, Session] = {}
+        self._queries: OrderedDict[str, Query] = OrderedDict()
+        self._lock = threading.Lock()
+        sys.setrecursionlimit(max(RECURSION_LIMIT, sys.getrecursionlimit()))
+        threading.stack_size(STACK_BYTES)
+        self._workers = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="statement")
+
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future:
+        """Runs a call in a thread with a deep stack."""
+        return self._workers.submit(work, *arguments)
+
+    def open_session(self, session: Session) -> None:
+        self.sessions[session.id] = session
+
+    def close_session(self, session: Session) -> None:
+        """Ends a session: what it runs is cancelled, its transaction rolled back, its temporary objects dropped."""
+        self.sessions.pop(session.id, None)
+        session.close()
+
+    def remember(self, query: Query) -> None:
+        """Keeps a query at hand by its id."""
+        with self._lock:
+            self._queries[query.id] = query
+            while len(self._queries) > _RECENT:
+                oldest = next(iter(self._queries.values()))
+                if not oldest.done:
+                    break
+                del self._queries[oldest.id]
+
+    def query(self, query_id: str) -> Query | None:
+        """A query that runs or recently ran."""
+        return self._queries.get(query_id)
+
+    def result(self, query_id: str) -> StoredResult:
+        """The result of a finished query.
+
+        Raises:
+            SnowflakeError: its own error if it failed; 000709 if none is kept; 000707 while it runs.
+        """
+        query = self._queries.get(query_id)
+        if query is not None:
+            if not query.done:
+                raise SnowflakeError(707, "02000", f"Statement {query_id} has not finished yet.")
+            if query.error is not None:
+                raise query.error
+        record = self.history.find(query_id)
+        if record is not None and record.error_code is not None:
+            raise SnowflakeError(record.error_code, record.sqlstate or "00000", record.error_message or "")
+        return self.results.get(query_id)
+
+    def abort(self, query_id: str) -> bool:
+        """Cancels a running statement; False if none of that id runs."""
+        query = self._queries.get(query_id)
+        return query is not None and query.cancel(cancelled_by_user())
+
+    def abort_all(self, session_id: int) -> int:
+        """Cancels a session's running statements; how many there were."""
+        running = [query for query in list(self._queries.values()) if query.session.id == session_id and not query.done]
+        return sum(query.cancel(cancelled_by_user()) for query in running)
+
+    def running(self) -> list[Query]:
+        return [query for query in list(self._queries.values()) if not query.done]
+
+    def cancel_all(self) -> None:
+        """Cancels whatever runs: the server stops."""
+        for query in self.running():
+            query.cancel(SnowflakeError(604, "57014", "SQL execution canceled: the server is shutting down."))
+
+    def close(self) -> bool:
+        """Ends all sessions and closes what the home holds.
+
+        Returns:
+            False if a statement does not react to being cancelled; the engine is left open then.
+        """
+        self.cancel_all()
+        running = [query.future for query in self.running() if query.future is not None]
+        stuck = wait(running, timeout=_CLOSE_SECONDS).not_done
+        self._workers.shutdown(wait=not stuck, cancel_futures=True)
+        if not stuck:
+            for session in list(self.sessions.values()):
+                self.close_session(session)
+        self.results.close()
+        self.history.close()
+        if not stuck:
+            self.engine.close()
+        self.catalog.close()
+        return not stuck

@@ -1,0 +1,55 @@
+"""QUERY_TYPE of the history, from a statement's first words."""
+
+from __future__ import annotations
+
+import re
+
+_BEGINNING = re.compile(r"(?:\s+|--[^\n]*|//[^\n]*|/\*.*?\*/|\()*", re.DOTALL)
+_WORD = re.compile(r"[A-Za-z]+")
+_MODIFIERS = {
+    "OR", "REPLACE", "ALTER", "SCOPED", "TEMP", "TEMPORARY", "LOCAL", "GLOBAL", "VOLATILE", "TRANSIENT", "SECURE",
+    "RECURSIVE", "HYBRID", "IF", "NOT", "EXISTS", "AGGREGATE",
+}  # fmt: skip
+_WITH_OBJECT = {"CREATE", "ALTER", "DROP", "UNDROP", "TRUNCATE"}
+_NAMES = {
+    "WITH": "SELECT",
+    "VALUES": "SELECT",
+    "DESC": "DESCRIBE",
+    "BEGIN": "BEGIN_TRANSACTION",
+    "START": "BEGIN_TRANSACTION",
+    "PUT": "PUT_FILES",
+    "GET": "GET_FILES",
+    "LS": "LIST_FILES",
+    "LIST": "LIST_FILES",
+    "RM": "REMOVE_FILES",
+    "REMOVE": "REMOVE_FILES",
+    "EXECUTE": "EXECUTE_IMMEDIATE",
+    "UNDROP": "RESTORE",
+}
+
+
+def first_words(text: str, count: int = 8) -> list[str]:
+    """The statement's first words in upper case, comments and parentheses before them skipped."""
+    words: list[str] = []
+    position = _BEGINNING.match(text).end()  # type: ignore[union-attr]
+    while len(words) < count:
+        word = _WORD.match(text, position)
+        if not word:
+            break
+        words.append(word.group().upper())
+        position = _BEGINNING.match(text, word.end()).end()  # type: ignore[union-attr]
+    return words
+
+
+def query_type(text: str) -> str:
+    """The kind of statement, e.g. SELECT, CREATE_TABLE, ALTER_SESSION."""
+    words = first_words(text[:2000])
+    if not words:
+        return "UNKNOWN"
+    verb = words[0]
+    if verb in _WITH_OBJECT:
+        kinds = [word for word in words[1:] if word not in _MODIFIERS]
+        if kinds:
+            kind = "FILE_FORMAT" if kinds[:2] == ["FILE", "FORMAT"] else kinds[0]
+            return f"{verb}_{kind}" if verb in ("CREATE", "ALTER", "TRUNCATE") else _NAMES.get(verb, verb)
+    return _NAMES.get(verb, verb)

@@ -1,0 +1,464 @@
+"""A client's session: its context, its connection to the engine, and how its statements run."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from polynya.catalog.context import Context
+from polynya.catalog.parameters import coerce
+from polynya.dialect.binds import Binds
+from polynya.errors import SnowflakeError
+from polynya.session import multi
+from polynya.session.bind_stage import read_bind_stage
+from polynya.session.history import QueryRecord
+from polynya.session.ids import new_query_id, new_session_id
+from polynya.session.query import Query, timed_out
+from polynya.session.query_type import first_words, query_type
+from polynya.session.results import not_found
+from polynya.session.split import check_count, split_statements
+from polynya.statements.base import Execution
+from polynya.types.resultset import ResultSet, StatementType
+
+if TYPE_CHECKING:
+    from polynya.session.account import Account
+    from polynya.session.results import StoredResult
+    from polynya.storage.connection import Connection
+
+log = logging.getLogger(__name__)
+
+# Statements that may run beside another one of their session, on a connection of their own: they neither read nor
+# change the session's transaction, temporary tables or settings.
+_INDEPENDENT = {"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "LIST", "LS", "INSERT", "UPDATE", "DELETE", "MERGE", "COPY"}
+# The longest STATEMENT_TIMEOUT_IN_SECONDS: not watched.
+_NO_TIMEOUT = 172_800
+_REQUESTS = 200
+_LAST_QUERY_IDS = 1000
+
+
+class Session:
+    """One session.
+
+    Args:
+        account: what the server's sessions share.
+        context: its names and parameters as of login; ``session_id`` is set here.
+    """
+
+    def __init__(self, account: Account, context: Context) -> None:
+        self.account = account
+        self.id = new_session_id()
+        context.session_id = self.id
+        self.context = context
+        self.created = datetime.now(UTC)
+        # Statements that use the session's own connection run one after the other.
+        self._turn = threading.RLock()
+        self._connection: Connection | None = None
+        self._timezones: dict[int, Any] = {}
+        self._requests: OrderedDict[str, Query] = OrderedDict()
+        self._requests_lock = threading.Lock()
+        self.closed = False
+
+    # --- what a client asks for ---------------------------------------------------------------------------------
+
+    def query(
+        self,
+        text: str,
+        binds: Binds | None = None,
+        *,
+        describe_only: bool = False,
+        parameters: dict[str, Any] | None = None,
+        request_id: str = "",
+        asynchronous: bool = False,
+        internal: bool = False,
+        bind_stage: str = "",
+    ) -> tuple[Query, bool]:
+        """Takes in a statement.
+
+        Args:
+            text: one statement, or several if MULTI_STATEMENT_COUNT allows.
+            binds: its bind variables.
+            describe_only: answer with the columns and do not run it.
+            parameters: session parameters for this statement only.
+            request_id: the client's id of its request; the same one again is the same query, not a second one.
+            asynchronous: the client will ask for the result later.
+            internal: sent by the client on its own account.
+            bind_stage: where the client uploaded the binds, if it did.
+
+        Returns:
+            (the query, whether it is new and has to be run).
+        """
+        with self._requests_lock:
+            known = self._requests.get(request_id) if request_id else None
+            if known is not None:
+                return known, False
+            own = {name.upper(): value for name, value in parameters.items()} if parameters else {}
+            query = self._new(text, own, internal)
+            query.binds = binds or {}
+            query.describe_only = describe_only
+            query.request_id = request_id
+            query.asynchronous = asynchronous
+            query.bind_stage = bind_stage
+            if request_id:
+                self._requests[request_id] = query
+                if len(self._requests) > _REQUESTS:
+                    self._requests.popitem(last=False)
+        self.account.remember(query)
+        return query, True
+
+    def run(self, query: Query) -> Query:
+        """Runs a statement to its end; its outcome is in the query, nothing is raised."""
+        if not query.describe_only:
+            self.account.history.add(query.record)
+        watch = self._watch(query)
+        try:
+            try:
+                query.result = self._run(query)
+            except SnowflakeError as error:
+                query.error = query.cancelled or error
+            except Exception as error:
+                query.error = query.cancelled or _internal(error, query)
+        finally:
+            if watch is not None:
+                watch.cancel()
+            query.finish()
+            self._close_record(query)
+        return query
+
+    def execute(
+        self,
+        text: str,
+        binds: Binds | None = None,
+        describe_only: bool = False,
+        parameters: dict[str, Any] | None = None,
+    ) -> StoredResult | ResultSet:
+        """Runs a statement in this thread.
+
+        Returns:
+            Its stored result; for ``describe_only`` a result without rows.
+
+        Raises:
+            SnowflakeError: what went wrong.
+        """
+        query, _ = self.query(text, binds, describe_only=describe_only, parameters=parameters)
+        self.run(query)
+        if query.error is not None:
+            raise query.error
+        assert query.result is not None
+        return query.result
+
+    def find_request(self, request_id: str) -> Query | None:
+        """The query of a client's request."""
+        return self._requests.get(request_id)
+
+    def close(self) -> None:
+        """Cancels what runs, rolls back the open transaction, drops temporary objects."""
+        if self.closed:
+            return
+        self.closed = True
+        self.account.abort_all(self.id)
+        with self._turn:
+            self.account.stages.drop_temporary(self.context)
+            self.context.temporary.clear()
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    # --- for statements (the Results protocol) ------------------------------------------------------------------
+
+    def result(self, query_id: str) -> ResultSet:
+        """The stored result of a query of this session's user.
+
+        Raises:
+            SnowflakeError: its own error if it failed; 000709 if there is none or it is another user's.
+        """
+        record = self.account.history.find(query_id)
+        if record is None or record.user_name != self.context.user:
+            raise not_found(query_id)
+        return self.account.result(query_id).result_set()
+
+    def history(self) -> list[dict]:
+        """The account's statements so far, QUERY_HISTORY's columns, oldest first."""
+        return [record.row() for record in self.account.history.records()]
+
+    def abort(self, query_id: str) -> str:
+        """Cancels a running statement; the text that SYSTEM$CANCEL_QUERY answers."""
+        if self.account.abort(query_id):
+            return f"query [{query_id}] terminated."
+        return "Specified query is not running or does not exist."
+
+    def abort_all(self, session_id: int) -> str:
+        """Cancels a session's running statements; the text that SYSTEM$CANCEL_ALL_QUERIES answers."""
+        own = self.context.query_id
+        running = [q for q in self.account.running() if q.session.id == session_id and q.id != own]
+        count = sum(self.account.abort(query.id) for query in running)
+        return f"cancelled {count} statement(s) in this session."
+
+    # --- how it runs --------------------------------------------------------------------------------------------
+
+    def _new(self, text: str, parameters: dict[str, Any], internal: bool = False, parent: str | None = None) -> Query:
+        context = self.context
+        tag = parameters.get("QUERY_TAG")
+        record = QueryRecord(
+            query_id=new_query_id(),
+            query_text=text,
+            session_id=self.id,
+            user_name=context.user,
+            start_time=datetime.now(UTC),
+            role_name=context.role,
+            warehouse_name=context.warehouse,
+            database_name=context.database,
+            schema_name=context.schema,
+            query_type=query_type(text),
+            query_tag=str(context.parameter("QUERY_TAG") or "") if tag is None else str(tag),
+            is_client_generated_statement=internal,
+            parent_query_id=parent,
+        )
+        values = {name: coerce(name, value) for name, value in parameters.items() if value is not None}
+        return Query(record.query_id, self, text, record, parameters=values)
+
+    def _run(self, query: Query) -> StoredResult | ResultSet:
+        statements = split_statements(query.text)
+        if not statements:
+            raise SnowflakeError(900, "42601", "SQL compilation error:\nEmpty SQL statement.")
+        count = query.parameters.get("MULTI_STATEMENT_COUNT", self.context.parameter("MULTI_STATEMENT_COUNT"))
+        # A single statement passes whatever the count allows, as long as it allows one.
+        if len(statements) > 1 or count > 1:
+            check_count(statements, count)
+            return self._run_many(query, statements)
+        return self._run_one(query, statements[0])
+
+    def _run_many(self, query: Query, statements: list[str]) -> StoredResult | ResultSet:
+        """Runs several statements one after the other; the answer names their query ids."""
+        if query.describe_only:
+            return multi.answer([])
+        children = []
+        with self._turn:
+            for text, binds in multi.share_binds(statements, query.binds):
+                child = self._new(text, query.parameters, parent=query.id)
+                child.parameters.pop("MULTI_STATEMENT_COUNT", None)
+                child.binds = binds
+                self.account.remember(child)
+                self.account.history.add(child.record)
+                try:
+                    child.result = self._run_one(child, text, interrupts=query)
+                except SnowflakeError as error:
+                    child.error = query.cancelled or error
+                    raise
+                except Exception as error:
+                    child.error = _internal(error, child)
+                    raise child.error from None
+                finally:
+                    child.finish()
+                    self._close_record(child)
+                children.append(child)
+        return self.account.results.put(query.id, multi.answer(children))
+
+    def _run_one(self, query: Query, text: str, interrupts: Query | None = None) -> StoredResult | ResultSet:
+        """Runs one statement on the connection it may use.
+
+        Args:
+            query: whose statement it is.
+            text: the statement without its semicolon.
+            interrupts: the query whose cancelling interrupts this one, if not itself.
+        """
+        from polynya.statements import dispatch
+
+        cancellable = interrupts or query
+        with self._engine(query, text) as connection:
+            context = self._statement_context(query)
+            parameters = dict(context.parameters)
+            names = _names(context)
+            self._set_timezone(connection, context)
+            cancellable.runs_on(connection)
+            try:
+                execution = Execution(
+                    context, connection, self.account.stages, self, lambda nested: self._nested(query, execution, nested)
+                )
+                binds = query.binds
+                if query.bind_stage:
+                    binds = read_bind_stage(self.account.stages, query.bind_stage, context)
+                result = dispatch.run(execution, text, binds, query.describe_only)
+                if query.describe_only:
+                    return result
+                return self.account.results.put(query.id, result)
+            finally:
+                cancellable.runs_on(None)
+                self._take_over(context, names, parameters)
+                if not query.describe_only:
+                    ids = self.context.last_query_ids
+                    ids.append(query.id)
+                    if len(ids) > _LAST_QUERY_IDS:
+                        del ids[: _LAST_QUERY_IDS // 2]
+
+    def _nested(self, parent: Query, execution: Execution, text: str) -> ResultSet:
+        """Runs a statement from within another one (EXECUTE IMMEDIATE, scripting, procedures)."""
+        from polynya.statements import dispatch
+
+        child = self._new(text, {}, parent=parent.id)
+        context = execution.context
+        outer = context.query_id
+        self.account.remember(child)
+        self.account.history.add(child.record)
+        try:
+            if parent.cancelled is not None:
+                raise parent.cancelled
+            context.query_id = child.id
+            child.result = self.account.results.put(child.id, dispatch.run(execution, text, {}, False))
+            context.last_query_ids.append(child.id)
+            return child.result.result_set()
+        except SnowflakeError as error:
+            child.error = error
+            raise
+        except Exception as error:
+            child.error = _internal(error, child)
+            raise child.error from None
+        finally:
+            context.query_id = outer
+            child.finish()
+            self._close_record(child)
+
+    @contextmanager
+    def _engine(self, query: Query, text: str) -> Iterator[Connection]:
+        """The connection for a statement: the session's, or its own if it may run beside others."""
+        beside = query.asynchronous or not self._turn.acquire(blocking=False)
+        if beside and self._is_independent(query, text):
+            connection = self._own_connection().sibling()
+            try:
+                yield connection
+            finally:
+                self._timezones.pop(id(connection), None)
+                connection.close()
+            return
+        if beside:
+            query.record.execution_status = "QUEUED"
+            while not self._turn.acquire(timeout=0.1):
+                if query.cancelled is not None:
+                    raise query.cancelled
+            query.record.execution_status = "RUNNING"
+        try:
+            yield self._own_connection()
+        finally:
+            self._turn.release()
+
+    def _own_connection(self) -> Connection:
+        if self.closed:
+            raise SnowflakeError(390111, "08001", "Session no longer exists. New login required to access the service.")
+        connection = self._connection
+        if connection is None:
+            with self._requests_lock:
+                connection = self._connection
+                if connection is None:
+                    connection = self._connection = self.account.engine.connect()
+        return connection
+
+    def _is_independent(self, query: Query, text: str) -> bool:
+        if not query.describe_only:
+            words = first_words(text)
+            if not words or words[0] not in _INDEPENDENT:
+                return False
+        if self._connection is not None and self._connection.in_transaction:
+            return False
+        if not self.context.parameter("AUTOCOMMIT"):
+            return False
+        return not any(kind == "TABLE" for _, kind, _ in list(self.context.temporary))
+
+    def _statement_context(self, query: Query) -> Context:
+        """The session's context as one statement sees it: its id, its clock, its own parameters."""
+        context = self.context
+        parameters = {**context.parameters, **query.parameters} if query.parameters else context.parameters.copy()
+        return replace(context, query_id=query.id, statement_start=query.record.start_time, parameters=parameters)
+
+    def _take_over(self, context: Context, names: tuple, parameters: dict[str, Any]) -> None:
+        """Brings what a statement changed (USE, ALTER SESSION ...) into the session's context.
+
+        Args:
+            context: the statement's context after it ran.
+            names: ``_names`` of it before.
+            parameters: its parameters before.
+        """
+        session = self.context
+        for attribute, before, after in zip(_NAMES, names, _names(context), strict=True):
+            if before is not after:
+                setattr(session, attribute, after)
+        if context.parameters != parameters:
+            merged = dict(session.parameters)
+            for name in parameters.keys() | context.parameters.keys():
+                if name not in context.parameters:
+                    merged.pop(name, None)
+                elif name not in parameters or context.parameters[name] != parameters[name]:
+                    merged[name] = context.parameters[name]
+            session.parameters = merged
+
+    def _set_timezone(self, connection: Connection, context: Context) -> None:
+        timezone = context.parameter("TIMEZONE")
+        if self._timezones.get(id(connection)) != timezone:
+            connection.set_timezone(timezone)
+            self._timezones[id(connection)] = timezone
+
+    def _watch(self, query: Query) -> threading.Timer | None:
+        """A timer for STATEMENT_TIMEOUT_IN_SECONDS, if it is set."""
+        name = "STATEMENT_TIMEOUT_IN_SECONDS"
+        seconds = query.parameters.get(name, self.context.parameter(name))
+        if not 0 < seconds < _NO_TIMEOUT:
+            return None
+        timer = threading.Timer(seconds, query.cancel, [timed_out(seconds)])
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _close_record(self, query: Query) -> None:
+        record = query.record
+        record.end_time = datetime.now(UTC)
+        record.total_elapsed_time = int((record.end_time - record.start_time).total_seconds() * 1000)
+        error = query.error
+        if error is not None:
+            record.execution_status = "FAILED_WITH_INCIDENT" if error.code == _INTERNAL else "FAILED_WITH_ERROR"
+            record.error_code, record.sqlstate, record.error_message = error.code, error.sqlstate, error.message
+        else:
+            record.execution_status = "SUCCESS"
+            _count_rows(record, query.result)
+        if not query.describe_only:
+            self.account.history.finish(record)
+
+
+_NAMES = ("role", "secondary_roles", "warehouse", "database", "schema", "temporary", "variables")
+_INTERNAL = 603
+
+
+def _names(context: Context) -> tuple:
+    return (
+        context.role, context.secondary_roles, context.warehouse, context.database, context.schema, context.temporary,
+        context.variables,
+    )  # fmt: skip
+
+
+def _count_rows(record: QueryRecord, result: StoredResult | ResultSet | None) -> None:
+    rows = getattr(result, "rows", None)
+    record.rows_produced = rows
+    affected = result.rows_affected if result is not None else None
+    if affected is None or result is None:
+        return
+    record.rows_produced = affected
+    match result.statement_type:
+        case StatementType.INSERT | StatementType.COPY:
+            record.rows_inserted = affected
+        case StatementType.UPDATE:
+            record.rows_updated = affected
+        case StatementType.DELETE:
+            record.rows_deleted = affected
+
+
+def _internal(error: BaseException, query: Query) -> SnowflakeError:
+    """A failure of ours: logged with its traceback, answered as Snowflake's 000603."""
+    log.error("query %s failed inside the server: %s", query.id, query.text[:2000], exc_info=error)
+    detail = f"{type(error).__name__}: {error}".strip()[:500]
+    return SnowflakeError(
+        _INTERNAL, "XX000", f"SQL execution internal error:\nProcessing aborted by error {detail}; incident {time.time_ns() // 1000}."
+    )

@@ -1,0 +1,1 @@
+"""Files in stages: where they are, their formats, reading and writing them."""

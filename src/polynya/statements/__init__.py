@@ -1,0 +1,1 @@
+"""What a statement does when it is not plain SQL: one file per kind."""

@@ -1,0 +1,90 @@
+"""What every statement is given, and how a kind of statement is found by its first words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from polynya.catalog.context import Context
+from polynya.types.resultset import ResultSet
+
+if TYPE_CHECKING:
+    from polynya.dialect.tokens import TokenStream
+    from polynya.stages.store import StageStore
+    from polynya.storage.connection import Connection
+
+
+class Results(Protocol):
+    """Results and history of past statements (RESULT_SCAN, QUERY_HISTORY), kept by the session room."""
+
+    def result(self, query_id: str) -> ResultSet:
+        """The stored result of a query; SnowflakeError if unknown or failed."""
+        ...
+
+    def history(self) -> list[dict]:
+        """The account's statements so far, one dict a statement with QUERY_HISTORY's column names."""
+        ...
+
+    def abort(self, query_id: str) -> str:
+        """Cancels a running statement; the text that SYSTEM$CANCEL_QUERY answers."""
+        ...
+
+
+@dataclass(slots=True)
+class Execution:
+    """What a statement runs with.
+
+    Args:
+        context: current names, parameters, temporary objects; USE, SET and ALTER SESSION change it.
+        connection: the session's connection to the engine.
+        stages: the files of stages.
+        results: past results and history.
+        execute: runs another statement's text in the same session (EXECUTE IMMEDIATE, scripting).
+    """
+
+    context: Context
+    connection: Connection
+    stages: StageStore
+    results: Results
+    execute: Callable[[str], ResultSet]
+
+
+# Takes the execution and the statement's tokens (positioned at the start), answers its result.
+Handler = Callable[["Execution", "TokenStream"], ResultSet]
+
+_HANDLERS: dict[tuple[str, ...], Handler] = {}
+
+
+def statement(*words: str) -> Callable[[Handler], Handler]:
+    """Registers a handler for statements that begin with these words.
+
+    Args:
+        words: one or more beginnings, e.g. ``"SHOW"``, ``"CREATE STAGE"``; the longest match wins. For CREATE, the
+            modifiers (OR REPLACE, TEMPORARY, SCOPED, SECURE, TRANSIENT, IF NOT EXISTS ...) are skipped in matching.
+    """
+
+    def register(handler: Handler) -> Handler:
+        for text in words:
+            _HANDLERS[tuple(text.split())] = handler
+        return handler
+
+    return register
+
+
+# Between CREATE and the kind of object; they do not decide which statement it is.
+CREATE_MODIFIERS = {
+    "OR", "REPLACE", "ALTER", "SCOPED", "TEMP", "TEMPORARY", "LOCAL", "GLOBAL", "VOLATILE", "TRANSIENT", "SECURE",
+    "RECURSIVE", "HYBRID", "IF", "NOT", "EXISTS", "AGGREGATE",
+}  # fmt: skip
+
+
+def find_handler(words: list[str]) -> Handler | None:
+    """The handler of a statement that begins with these upper-case words, or None."""
+    if words and words[0] == "CREATE":
+        words = ["CREATE", *(word for word in words[1:] if word not in CREATE_MODIFIERS)]
+    for length in range(min(len(words), 4), 0, -1):
+        handler = _HANDLERS.get(tuple(words[:length]))
+        if handler:
+            return handler
+    return None

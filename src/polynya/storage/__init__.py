@@ -1,0 +1,1 @@
+"""Where rows are: DuckDB with DuckLake, its connections, transactions and locks."""

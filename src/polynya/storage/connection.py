@@ -1,0 +1,354 @@
+"""A session's connection to the engine: statements, transactions, locks, cancellation.
+
+Transactions differ from DuckDB's in three ways, so that clients meet Snowflake's rules
+(https://docs.snowflake.com/en/sql-reference/transactions):
+
+- A statement that fails changes nothing and leaves the transaction open. DuckDB aborts it; we begin a new one and run
+  the transaction's earlier writes again.
+- Every statement sees what others committed before it (READ COMMITTED) as long as the transaction has not written;
+  after that, it catches up when it needs a lock on a table that others changed meanwhile.
+- Writers of one table wait for each other (``locks``).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import duckdb
+import pyarrow as pa
+
+from polynya.errors import SnowflakeError
+from polynya.storage.arrow import in_utc, utc_schema
+from polynya.storage.errors import TransactionConflict, translate
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from polynya.storage.engine import Engine
+
+_BATCH_ROWS = 100_000
+# A statement outside a transaction that lost a race at commit is run again.
+_CONFLICT_RETRIES = 8
+
+Inputs = dict[str, pa.Table]
+Answer = TypeVar("Answer")
+
+
+@dataclass(slots=True)
+class _Write:
+    """A write of the open transaction, kept so that it can be run again."""
+
+    sql: str
+    inputs: Inputs
+    rows: int
+
+
+class WriteLock:
+    """A held lock; as a context manager it is freed at the block's end unless a transaction holds it on."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not self._connection.in_transaction:
+            self._connection._release(committed=error is None)
+
+
+class Connection:
+    """One session's way into the engine. One thread uses it at a time; ``interrupt`` may come from any.
+
+    Args:
+        duck: its DuckDB connection.
+        engine: to which it belongs.
+    """
+
+    def __init__(self, duck: duckdb.DuckDBPyConnection, engine: Engine) -> None:
+        self._duck = duck
+        self.engine = engine
+        self.lock_timeout = 43200.0
+        self._explicit = False
+        self._started = False  # whether DuckDB has a transaction open for us
+        self._aborted = False  # whether DuckDB refuses that transaction
+        self._writes: list[_Write] = []
+        self._snapshot = 0  # locks.sequence when the transaction's snapshot was taken
+        self._locked: set[str] = set()
+        self._registered: list[str] = []
+        self._busy = False
+        self._interrupt = threading.Event()
+
+    # -- statements
+
+    def query(self, sql: str, inputs: Inputs | None = None) -> pa.RecordBatchReader:
+        """Runs a query; its batches are produced while they are read, until the connection's next statement.
+
+        Args:
+            sql: in DuckDB's dialect.
+            inputs: Arrow tables that the query names.
+
+        Raises:
+            SnowflakeError: also while the batches are read.
+        """
+        self._ready()
+        reader = self._run(lambda: self._duck.execute(sql).to_arrow_reader(_BATCH_ROWS), sql, inputs or {})
+        return pa.RecordBatchReader.from_batches(utc_schema(reader.schema), self._batches(reader, sql))
+
+    def table(self, sql: str, inputs: Inputs | None = None) -> pa.Table:
+        """Runs a query and answers its whole result."""
+        return self.query(sql, inputs).read_all()
+
+    def execute(self, sql: str, inputs: Inputs | None = None) -> int:
+        """Runs DML or DDL.
+
+        Args:
+            sql: in DuckDB's dialect.
+            inputs: Arrow tables that the statement names.
+
+        Returns:
+            the rows it changed, where DuckDB counts them.
+        """
+        inputs = inputs or {}
+        if not self._explicit:
+            return self._autocommit(sql, inputs)
+        self._ready()
+        self._start()
+        rows = self._run(lambda: self._count(sql), sql, inputs)
+        self._writes.append(_Write(sql, inputs, rows))
+        return rows
+
+    # -- transactions
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether an explicit transaction is open."""
+        return self._explicit
+
+    def begin(self) -> None:
+        """Opens a transaction; does nothing if one is open."""
+        if not self._explicit:
+            self._explicit = True
+            self._snapshot = self.engine.locks.sequence
+
+    def commit(self) -> None:
+        """Makes the transaction's changes durable and visible; does nothing if none is open.
+
+        Raises:
+            SnowflakeError: if the engine refuses; nothing of the transaction remains then.
+        """
+        if not self._explicit:
+            return
+        committed = False
+        try:
+            self._ready()
+            if self._started:
+                self._run(lambda: self._duck.execute("COMMIT"), "COMMIT", {})
+            committed = True
+        finally:
+            if not committed:
+                self._abandon()
+            self._end(committed)
+
+    def rollback(self) -> None:
+        """Undoes the transaction; does nothing if none is open."""
+        if self._explicit:
+            self._abandon()
+            self._end(committed=False)
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """A block of statements that succeed or fail as one, inside a transaction or not."""
+        if self._explicit:
+            kept = len(self._writes)
+            try:
+                yield
+            except BaseException:
+                if len(self._writes) > kept:
+                    del self._writes[kept:]
+                    self._aborted = True
+                raise
+            return
+        self.begin()
+        try:
+            yield
+        except BaseException:
+            self.rollback()
+            raise
+        self.commit()
+
+    def write_lock(self, table: str, *, shared: bool = False) -> WriteLock:
+        """Waits until no other transaction writes to a table, and keeps them from it until this one's transaction ends.
+
+        Outside a transaction the lock ends with the next ``execute``, or with the block if used in ``with``.
+
+        Args:
+            table: ``Table.stored_as``.
+            shared: True for inserts, which do not exclude each other.
+
+        Raises:
+            SnowflakeError: 000625 after ``lock_timeout`` seconds or for a deadlock; 000604 when cancelled.
+        """
+        if not table.startswith("temp."):
+            locks = self.engine.locks
+            with self._working():
+                seen = locks.acquire(
+                    self, table, shared=shared, timeout=self.lock_timeout, cancelled=self._interrupt.is_set
+                )
+            self._locked.add(table)
+            if self._started and seen > self._snapshot:
+                self._replay()
+        return WriteLock(self)
+
+    # -- the rest
+
+    def interrupt(self) -> None:
+        """Cancels what the connection does now, from any thread; nothing if it is idle."""
+        if self._busy:
+            self._interrupt.set()
+            self._duck.interrupt()
+
+    def set_timezone(self, name: str) -> None:
+        """Sets the time zone of TIMESTAMPTZ functions: an IANA name."""
+        escaped = name.replace("'", "''")
+        self._run(lambda: self._duck.execute(f"SET TimeZone = '{escaped}'"), "SET TimeZone", {})
+
+    def sibling(self) -> Connection:
+        """Another connection to the same engine: it sees neither temporary tables nor uncommitted changes of this."""
+        return self.engine.connect()
+
+    def close(self) -> None:
+        """Ends the connection; temporary tables and an open transaction go with it."""
+        self.rollback()
+        self._release(committed=False)
+        self._duck.close()
+
+    # -- inside
+
+    def _autocommit(self, sql: str, inputs: Inputs) -> int:
+        self._ready()
+        committed = False
+        try:
+            for attempt in range(_CONFLICT_RETRIES):
+                try:
+                    rows = self._run(lambda: self._count(sql), sql, inputs)
+                    committed = True
+                    return rows
+                except TransactionConflict:
+                    time.sleep(0.01 * 2**attempt)
+            rows = self._run(lambda: self._count(sql), sql, inputs)
+            committed = True
+            return rows
+        finally:
+            self._release(committed)
+
+    def _count(self, sql: str) -> int:
+        rows = self._duck.execute(sql).fetchall()
+        return rows[0][0] if rows and isinstance(rows[0][0], int) else 0
+
+    def _run(self, work: Callable[[], Answer], sql: str, inputs: Inputs) -> Answer:
+        with self._working():
+            try:
+                for name, table in inputs.items():
+                    self._registered.append(name)
+                    self._duck.register(name, table)
+                return work()
+            except duckdb.Error as error:
+                self._failed()
+                raise translate(error, sql) from error
+
+    def _batches(self, reader: pa.RecordBatchReader, sql: str) -> Iterator[pa.RecordBatch]:
+        while True:
+            with self._working():
+                try:
+                    batch = reader.read_next_batch()
+                except StopIteration:
+                    break
+                except (OSError, pa.ArrowException, duckdb.Error) as error:
+                    self._failed()
+                    raise translate(error, sql) from error
+            yield in_utc(batch)
+        self._unregister()
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+            self._interrupt.clear()
+
+    def _failed(self) -> None:
+        """Some errors abort DuckDB's transaction and some do not; all are treated alike."""
+        if self._started:
+            self._aborted = True
+
+    def _ready(self) -> None:
+        """Before a statement: inputs of the last one go; a broken transaction is made again."""
+        self._unregister()
+        if self._aborted:
+            self._replay()
+
+    def _start(self) -> None:
+        if not self._started:
+            self._snapshot = self.engine.locks.sequence
+            self._duck.execute("BEGIN")
+            self._started = True
+
+    def _replay(self) -> None:
+        """A new transaction on the newest snapshot with the same writes.
+
+        Raises:
+            SnowflakeError: when a write now fails or changes another number of rows: others changed what it read. The
+                transaction is rolled back then.
+        """
+        self._abandon()
+        if not self._writes:
+            return
+        self._start()
+        for write in self._writes:
+            try:
+                same = self._run(lambda write=write: self._count(write.sql), write.sql, write.inputs) == write.rows
+            except SnowflakeError:
+                same = False
+            self._unregister()
+            if not same:
+                self.rollback()
+                raise SnowflakeError(
+                    625,
+                    "57014",
+                    "The transaction was rolled back: another transaction has changed rows that this one had read.",
+                )
+
+    def _abandon(self) -> None:
+        """Rolls DuckDB's transaction back, if it has one."""
+        if self._started:
+            self._unregister()
+            try:
+                self._duck.execute("ROLLBACK")
+            except duckdb.TransactionException:
+                pass  # a failed COMMIT has ended it
+        self._started = self._aborted = False
+
+    def _end(self, committed: bool) -> None:
+        self._explicit = self._started = self._aborted = False
+        self._writes.clear()
+        self._release(committed)
+
+    def _release(self, committed: bool) -> None:
+        if self._locked:
+            self.engine.locks.release(self, self._locked, committed=committed)
+            self._locked = set()
+
+    def _unregister(self) -> None:
+        for name in self._registered:
+            self._duck.unregister(name)
+        self._registered.clear()

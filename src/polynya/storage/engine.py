@@ -1,0 +1,105 @@
+"""The engine of one server: DuckDB with DuckLake attached as ``lake``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+
+from polynya.storage.connection import Connection
+from polynya.storage.locks import TableLocks
+
+# DuckLake tries a commit again when another one came first; its own pause of 100 ms is long for one machine.
+_COMMIT_RETRY_MS = 5
+_COMMIT_RETRIES = 30
+
+
+class Engine:
+    """One DuckDB instance; sessions work through their own connections to it.
+
+    Args:
+        root: the instance's first connection.
+        home: folder with the lake's data and metadata.
+    """
+
+    def __init__(self, root: duckdb.DuckDBPyConnection, home: Path) -> None:
+        self._root = root
+        self.home = home
+        self.locks = TableLocks()
+
+    @classmethod
+    def open(
+        cls,
+        home: Path,
+        *,
+        memory_limit: str | None = None,
+        threads: int | None = None,
+        on_open: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
+    ) -> Engine:
+        """Opens the lake in a home, or makes it.
+
+        Args:
+            home: folder; ``lake.ducklake`` (metadata), ``lake`` (Parquet files) and ``tmp`` (spill) lie in it.
+            memory_limit: DuckDB's, e.g. ``4GB``; default 60 % of the machine.
+            threads: default one a core.
+            on_open: called with the new engine's root connection (the dialect registers its functions there).
+        """
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+            "temp_directory": str(home / "tmp"),
+            "memory_limit": memory_limit or f"{_machine_memory() * 6 // 10}B",
+        }
+        if threads:
+            config["threads"] = threads
+        home.mkdir(parents=True, exist_ok=True)
+        root = duckdb.connect(":memory:", config=config)
+        root.execute(f"LOAD {_quoted(_ducklake_extension())}")
+        root.execute(
+            f"ATTACH {_quoted('ducklake:' + str(home / 'lake.ducklake'))} AS lake "
+            f"(DATA_PATH {_quoted(str(home / 'lake') + os.sep)}, OVERRIDE_DATA_PATH true)"
+        )
+        root.execute("SET GLOBAL TimeZone = 'UTC'")
+        # Generated statements nest deep; statements run on threads with stacks for it.
+        root.execute("SET GLOBAL max_expression_depth = 6000")
+        root.execute(f"SET GLOBAL ducklake_retry_wait_ms = {_COMMIT_RETRY_MS}")
+        root.execute(f"SET GLOBAL ducklake_max_retry_count = {_COMMIT_RETRIES}")
+        if on_open is not None:
+            on_open(root)
+        return cls(root, home)
+
+    def connect(self) -> Connection:
+        """A connection with its own temporary tables, for one session."""
+        return Connection(self._root.cursor(), self)
+
+    def lake_tables(self) -> set[str]:
+        """The qualified, quoted names of all tables of the lake, as ``Table.stored_as`` has them."""
+        rows = (
+            self._root.cursor()
+            .execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake'")
+            .fetchall()
+        )
+        return {f'lake.main."{name}"' for (name,) in rows}
+
+    def close(self) -> None:
+        """Closes the lake; connections must not be used afterwards."""
+        self._root.close()
+
+
+def _ducklake_extension() -> str:
+    """The extension's file inside the installed wheel, for the installed DuckDB."""
+    path = files("duckdb_extension_ducklake") / "extensions" / f"v{duckdb.__version__}" / "ducklake.duckdb_extension"
+    return str(path)
+
+
+def _machine_memory() -> int:
+    """Bytes of RAM."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,1 @@
+"""Snowflake's data types and their forms in DuckDB, Arrow and on the wire."""

@@ -1,0 +1,5 @@
+"""``python -m tripcast``: the command line."""
+
+from tripcast.cli import main
+
+main()

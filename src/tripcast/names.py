@@ -1,0 +1,28 @@
+"""What tripcast's objects in the warehouse are called."""
+
+from __future__ import annotations
+
+DATABASE = "TRIPCAST"
+SCHEMA = "PUBLIC"
+ROLE = "TRIPCAST"
+
+LOAD_STAGE = "LOAD_STAGE"
+MODEL_STAGE = "MODEL_STAGE"
+CSV_FORMAT = "TRIP_CSV"
+
+LOAD_FILES = "LOAD_FILES"
+LOAD_ISSUES = "LOAD_ISSUES"
+TRIPS = "TRIPS"
+STATIONS = "STATIONS"
+STATION_ALIASES = "STATION_ALIASES"
+STATION_DAYS = "STATION_DAYS"
+FORECAST = "FORECAST"
+BACKTEST = "BACKTEST"
+EVAL = "EVAL"
+
+# by what they are for, as the guide names them; a warehouse's size is the first word of its name
+WAREHOUSES = {
+    "default_warehouse": "XSMALL_WH",
+    "load_warehouse": "MEDIUM_WH",
+    "train_warehouse": "LARGE_WH",
+}

@@ -1,0 +1,1 @@
+"""Forecasts, their rolling-origin backtest and its figures, all in the warehouse."""
