@@ -108,6 +108,13 @@ CASES: list[tuple[str, str, list[tuple[Any, ...]], list[str]]] = [
         ["ID", "M", "V"],
     ),
     (
+        "connect_by",
+        "SELECT id, level, sys_connect_by_path(id, '/') AS p, connect_by_root id AS r FROM (SELECT $1 AS id, $2 AS up "
+        "FROM VALUES (1, NULL), (2, 1), (3, 2)) START WITH up IS NULL CONNECT BY up = PRIOR id ORDER BY id",
+        [(1, 1, "/1", 1), (2, 2, "/1/2", 1), (3, 3, "/1/2/3", 1)],
+        ["ID", "LEVEL", "P", "R"],
+    ),
+    (
         "name_of_expression",
         "SELECT 1 + 1, 'a'||'b', (2 = 2)",
         [(2, "ab", True)],

@@ -75,7 +75,7 @@ def test_sessions_do_not_outlive_the_server_but_data_does() -> None:
     with Warehouse() as running:
         before = Http(running.connection_parameters)
         before.login()
-        query_id = before.query("SELECT 41 + 1 AS answer")["data"]["queryId"]
+        query_id = before.query("SELECT 42 AS answer")["data"]["queryId"]
         running.stop()
         running.start()
         before.parameters = running.connection_parameters

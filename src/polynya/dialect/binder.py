@@ -61,7 +61,7 @@ class Scope:
     ctes: dict[str, Source] = field(default_factory=dict)
     relations: list[Relation] = field(default_factory=list)
     merged: dict[str, Expr] = field(default_factory=dict)
-    items: dict[str, exp.Expression] = field(default_factory=dict)
+    items: dict[str, exp.Expr] = field(default_factory=dict)
     variables: dict[str, Expr] = field(default_factory=dict)
     ungrouped: list[tuple[str, str]] = field(default_factory=list)
     group_keys: set[str] | None = None
@@ -93,13 +93,13 @@ class Binder:
         """Makes an Arrow table readable by the statement; answers the relation's name."""
         return self.env.add_input(table)
 
-    def position(self, node: exp.Expression) -> tuple[int, int] | None:
+    def position(self, node: exp.Expr) -> tuple[int, int] | None:
         """(line, column) at which a node begins, where the parser kept it."""
         return position(node)
 
     # --- entry points -------------------------------------------------------------------------------------------------
 
-    def expression(self, node: exp.Expression) -> Expr:
+    def expression(self, node: exp.Expr) -> Expr:
         """Binds an expression.
 
         Raises:
@@ -113,11 +113,11 @@ class Binder:
             return method(self, node)
         before = len(self.scope.ungrouped)
         bound = method(self, node)
-        if len(self.scope.ungrouped) > before and bound.sql in keys:
+        if len(self.scope.ungrouped) > before and (bound.sql in keys or bound.atom in keys):
             del self.scope.ungrouped[before:]
         return bound
 
-    def condition(self, node: exp.Expression) -> Expr:
+    def condition(self, node: exp.Expr) -> Expr:
         """Binds an expression that must be BOOLEAN (WHERE, ON, WHEN ...)."""
         bound = self.expression(node)
         converted = casts.coerce(bound, BOOLEAN, self.context)
@@ -137,7 +137,7 @@ class Binder:
                 return f"{relation.alias}.{quote(relation.source.hidden[0].stored_as)}"
         return "(row_number() OVER () - 1)"
 
-    def star_columns(self, node: exp.Expression) -> list[tuple[str, Expr]]:
+    def star_columns(self, node: exp.Expr) -> list[tuple[str, Expr]]:
         """What ``*`` or ``t.*`` stands for: names and expressions in order, with EXCLUDE, RENAME, REPLACE, ILIKE.
 
         Args:
@@ -148,7 +148,7 @@ class Binder:
         pairs = self._all_columns(qualifiers, node)
         return self._filter_star(pairs, star)
 
-    def _all_columns(self, qualifiers: list[str], node: exp.Expression) -> list[tuple[str, Expr]]:
+    def _all_columns(self, qualifiers: list[str], node: exp.Expr) -> list[tuple[str, Expr]]:
         if not self.scope.relations:
             raise (
                 compilation_error(2057, "42601", "SELECT with no columns", position(node))
@@ -168,7 +168,7 @@ class Binder:
                 pairs.append((column.name, self._column_expr(relation, column)))
         return pairs
 
-    def _filter_star(self, pairs: list[tuple[str, Expr]], star: exp.Expression) -> list[tuple[str, Expr]]:
+    def _filter_star(self, pairs: list[tuple[str, Expr]], star: exp.Expr) -> list[tuple[str, Expr]]:
         like = star.args.get("ilike")
         if like is not None:
             import re
@@ -344,8 +344,8 @@ class Binder:
     def bind_and(self, node: exp.And | exp.Or | exp.Xor) -> Expr:
         """A chain of one connector, flat: hundreds of conditions must not nest as deep."""
         kind = type(node)
-        operands: list[exp.Expression] = []
-        current: exp.Expression = node
+        operands: list[exp.Expr] = []
+        current: exp.Expr = node
         while type(current) is kind:
             operands.append(current.expression)
             current = current.this
@@ -371,7 +371,7 @@ class Binder:
             return self._compare_rows(node, operator)
         return self.compare(self.expression(node.this), operator, self.expression(right_node), node)
 
-    def compare(self, left: Expr, operator: str, right: Expr, node: exp.Expression) -> Expr:
+    def compare(self, left: Expr, operator: str, right: Expr, node: exp.Expr) -> Expr:
         """Two values compared, after both took their common type.
 
         Args:
@@ -531,7 +531,7 @@ class Binder:
     def bind_arithmetic(self, node: exp.Binary) -> Expr:
         """A chain of + - * / % over one left spine, bound without recursion."""
         spine: list[exp.Binary] = []
-        current: exp.Expression = node
+        current: exp.Expr = node
         while type(current) in _ARITHMETIC:
             spine.append(current)  # type: ignore[arg-type]
             current = current.this
@@ -579,14 +579,14 @@ class Binder:
             return expr
         if expr.type == NULL:
             return null(INTEGER)
-        if expr.type.name in ("VARCHAR", "VARIANT"):
+        if expr.type.name in ("VARCHAR", "VARIANT", "BOOLEAN"):
             return casts.to_number_operand(expr, self.context)
         symbol = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "modulo": "%"}[operator]
         raise compilation_error(
             1044, "42P13", f"Invalid argument types for function '{symbol}': ({expr.type})", position(node)
         )
 
-    def _as_number(self, expr: Expr, node: exp.Expression) -> Expr:
+    def _as_number(self, expr: Expr, node: exp.Expr) -> Expr:
         converted = casts.coerce(expr, INTEGER, self.context)
         if converted is None:
             raise compilation_error(
@@ -603,7 +603,7 @@ class Binder:
             raise compilation_error(
                 1044, "42P13", f"Invalid argument types for function '+': ({base.type}, INTERVAL)", position(node)
             )
-        return datetime.add_interval(base, interval_parts(interval), sign)
+        return datetime.add_interval(base, interval_parts(interval), sign, self.context)
 
     def bind_neg(self, node: exp.Neg) -> Expr:
         from polynya.dialect import arithmetic
@@ -612,7 +612,7 @@ class Binder:
         if inner.is_constant and inner.type.name == "NUMBER":
             value = -inner.constant
             return Expr(f"(-{inner.sql})", inner.type, False, value)
-        if inner.type.name in ("VARCHAR", "VARIANT", "NULL"):
+        if inner.type.name in ("VARCHAR", "VARIANT", "BOOLEAN", "NULL"):
             inner = casts.to_number_operand(inner, self.context)
         if not inner.type.is_numeric:
             raise compilation_error(
@@ -621,8 +621,8 @@ class Binder:
         return arithmetic.negate(inner)
 
     def bind_concat(self, node: exp.DPipe) -> Expr:
-        operands: list[exp.Expression] = []
-        current: exp.Expression = node
+        operands: list[exp.Expr] = []
+        current: exp.Expr = node
         while isinstance(current, exp.DPipe):
             operands.append(current.expression)
             current = current.this
@@ -657,7 +657,7 @@ class Binder:
         sources = [*conditions, *values, *([subject] if subject else [])]
         return derive(f"CASE {whens} ELSE {values[-1].sql} END", common, *sources, nullable=nullable)
 
-    def unify(self, values: list[Expr], node: exp.Expression, what: str) -> tuple[list[Expr], SqlType]:
+    def unify(self, values: list[Expr], node: exp.Expr, what: str) -> tuple[list[Expr], SqlType]:
         """Values cast to their common type, and that type.
 
         Raises:
@@ -716,7 +716,7 @@ class Binder:
 
     def bind_struct(self, node: exp.Struct) -> Expr:
         """``{'a': 1, ...}``."""
-        arguments: list[exp.Expression] = []
+        arguments: list[exp.Expr] = []
         for item in node.expressions:
             if isinstance(item, exp.PropertyEQ):
                 key = item.this
@@ -731,13 +731,13 @@ class Binder:
 
     # --- subqueries ---------------------------------------------------------------------------------------------------
 
-    def subquery(self, node: exp.Expression) -> Source:
+    def subquery(self, node: exp.Expr) -> Source:
         """Binds a query inside this scope: its names may refer to ours."""
         from polynya.dialect.query import bind_query_node
 
         return bind_query_node(node, self.env, self.scope, self.scope.ctes)
 
-    def bind_subquery(self, node: exp.Expression) -> Expr:
+    def bind_subquery(self, node: exp.Expr) -> Expr:
         source = self.subquery(node)
         if len(source.columns) != 1:
             raise compilation_error(
@@ -757,8 +757,8 @@ class Binder:
 
     def bind_dotted_call(self, node: exp.Dot) -> Expr:
         """``db.schema.f(x)``, ``schema.f(x)`` or ``seq.NEXTVAL`` with several qualifiers."""
-        parts: list[exp.Expression] = []
-        current: exp.Expression = node
+        parts: list[exp.Expr] = []
+        current: exp.Expr = node
         while isinstance(current, exp.Dot):
             parts.append(current.expression)
             current = current.this
@@ -785,7 +785,7 @@ class Binder:
         raise invalid_identifier(node.sql("snowflake"), position(node))
 
     def bind_no_paren_function(self, node: exp.Func) -> Expr:
-        arguments = [node.this] if isinstance(node.this, exp.Expression) else []
+        arguments = [node.this] if isinstance(node.this, exp.Expr) else []
         return self._call(_NODE_FUNCTIONS[type(node)], arguments, node)
 
     def bind_extract(self, node: exp.Extract) -> Expr:
@@ -803,10 +803,19 @@ class Binder:
     def bind_filter(self, node: exp.Filter) -> Expr:
         raise unsupported("FILTER (WHERE ...)")
 
-    def bind_connect_by_root(self, node: exp.Expression) -> Expr:
-        raise unsupported("CONNECT_BY_ROOT outside CONNECT BY")
+    def bind_connect_by_root(self, node: exp.Expr) -> Expr:
+        return self._hierarchical(node, "CONNECT_BY_ROOT")
 
-    def _call(self, name: str, nodes: list[exp.Expression], node: exp.Expression) -> Expr:
+    def _hierarchical(self, node: exp.Expr, what: str) -> Expr:
+        """A column that ``hierarchy.connect_by`` made for this call."""
+        found = self.scope.variables.get(f"\0{id(node)}")
+        if found is None:
+            raise unsupported(f"{what} outside CONNECT BY")
+        return found
+
+    def _call(self, name: str, nodes: list[exp.Expr], node: exp.Expr) -> Expr:
+        if name == "SYS_CONNECT_BY_PATH":
+            return self._hierarchical(node, name)
         function = FUNCTIONS.get(name)
         if function is None:
             return self._user_function([name], node)
@@ -822,7 +831,7 @@ class Binder:
             )
         return self._bind_aggregate(function, call)
 
-    def _make_call(self, name: str, nodes: list[exp.Expression], node: exp.Expression) -> Call:
+    def _make_call(self, name: str, nodes: list[exp.Expr], node: exp.Expr) -> Call:
         distinct = False
         if len(nodes) == 1 and isinstance(nodes[0], exp.Distinct):
             distinct, nodes = True, nodes[0].expressions
@@ -869,8 +878,8 @@ class Binder:
 
     def _aggregate_call(
         self,
-        inner: exp.Expression,
-        node: exp.Expression,
+        inner: exp.Expr,
+        node: exp.Expr,
         within: exp.Order | None = None,
         over: str | None = None,
         *,
@@ -965,7 +974,7 @@ class Binder:
         end = bound(end_value, spec.args.get("end_side")) if end_value is not None else "CURRENT ROW"
         return f"{spec.args.get('kind')} BETWEEN {start} AND {end}"
 
-    def _user_function(self, parts: list[str], node: exp.Expression) -> Expr:
+    def _user_function(self, parts: list[str], node: exp.Expr) -> Expr:
         from polynya.dialect.routines import call_function
 
         return call_function(self, parts, node)
@@ -989,9 +998,9 @@ class Binder:
 # --- helpers ----------------------------------------------------------------------------------------------------------
 
 
-def position(node: exp.Expression) -> tuple[int, int] | None:
+def position(node: exp.Expr) -> tuple[int, int] | None:
     """(line, column from 0) at which a node begins, where the parser kept it."""
-    for candidate in (node, node.this if isinstance(node.this, exp.Expression) else None):
+    for candidate in (node, node.this if isinstance(node.this, exp.Expr) else None):
         if candidate is not None and "line" in candidate.meta:
             meta = candidate.meta
             return meta["line"], meta["col"] - (meta["end"] - meta["start"] + 1)
@@ -1003,7 +1012,7 @@ def position(node: exp.Expression) -> tuple[int, int] | None:
     return None
 
 
-def resolve_identifier(node: exp.Expression) -> str:
+def resolve_identifier(node: exp.Expr) -> str:
     """An identifier's name: upper case unless it was quoted."""
     if isinstance(node, exp.Identifier):
         return node.name if node.args.get("quoted") else node.name.upper()
@@ -1034,11 +1043,11 @@ def literal_value(value: Any) -> Expr:
     )
 
 
-def dynamic_name(node: exp.Expression, binder: Binder) -> list[str]:
+def dynamic_name(node: exp.Expr, binder: Binder) -> list[str]:
     """The parts of the name in IDENTIFIER(...) or TABLE(...): a string, a bind or a variable."""
     from polynya.dialect.tokens import TokenStream
 
-    argument = node.this if isinstance(node.this, exp.Expression) else node.expressions[0]
+    argument = node.this if isinstance(node.this, exp.Expr) else node.expressions[0]
     if isinstance(argument, exp.Column):
         return [*_qualifiers(argument), resolve_identifier(argument.this)]
     bound = binder.expression(argument)
@@ -1062,7 +1071,7 @@ def find_columns(source: Source, name: str) -> list[SourceColumn]:
     return found or [column for column in source.hidden if column.name == name]
 
 
-def _name_of(node: exp.Expression) -> str:
+def _name_of(node: exp.Expr) -> str:
     return resolve_identifier(node.this if isinstance(node, exp.Column) else node)
 
 

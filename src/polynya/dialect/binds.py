@@ -53,7 +53,9 @@ def read_binds(bindings: Any) -> Binds:
                 value = _text(value)
             binds[int(name) if name.isdigit() else name.upper()] = Bind(str(bind.get("type") or "ANY").upper(), value)
     except AttributeError:
-        raise SnowflakeError(2014, "22000", "SQL compilation error:\nBind variables of the request are malformed.") from None
+        raise SnowflakeError(
+            2014, "22000", "SQL compilation error:\nBind variables of the request are malformed."
+        ) from None
     return binds
 
 

@@ -5,9 +5,12 @@ Sources: docs.snowflake.com/en/sql-reference/data-type-conversion.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from polynya.catalog.context import Context
+from polynya.dialect import collation
 from polynya.dialect.expression import Expr, derive, null
-from polynya.errors import compilation_error
+from polynya.errors import compilation_error, unsupported
 from polynya.types.sqltype import BOOLEAN, FLOAT, NULL, TIMESTAMP_NTZ, VARCHAR, VARIANT, SqlType, number, varchar
 
 # A value of the left type becomes the right type by itself where an operator or a function wants that.
@@ -128,8 +131,8 @@ def cast(expr: Expr, target: SqlType, context: Context, *, attempt: bool = False
     sql = conversions.convert(expr, target, context, attempt)
     if sql is None:
         raise compilation_error(
-            2037 if not attempt else 1065,
-            "22000",
+            1007,
+            "22023",
             f"invalid type [CAST({expr.sql} AS {target})] for parameter 'TO_{target.name}'",
         )
     return derive(sql, target, expr, nullable=expr.nullable or attempt or source.name == "VARIANT", simple=True)
@@ -148,29 +151,40 @@ def comparison_type(left: SqlType, right: SqlType) -> SqlType | None:
         return other if other != NULL else left
     if names == {"BOOLEAN", "FLOAT"}:
         return BOOLEAN
-    return common_type([left, right])
+    common = common_type([left, right])
+    if common is not None and common.name == "VARCHAR":
+        return replace(common, collation=collation.merged(left, right))
+    return common
 
 
 def comparable(expr: Expr, common: SqlType, context: Context) -> Expr:
-    """An operand of a comparison: in the common type, TIMESTAMP_TZ as its instant.
+    """An operand of a comparison: in the common type, TIMESTAMP_TZ as its instant, strings by their collation.
 
     Numbers of different precision are compared as they are; the engine aligns them.
     """
-    if expr.type.name == common.name == "NUMBER" or expr.type.name == common.name == "VARCHAR":
+    if expr.type.name == common.name == "VARCHAR":
+        return collation.comparison_key(expr, common.collation) if common.collation else expr
+    if expr.type.name == common.name == "NUMBER":
         return expr
     converted = expr if expr.type == common else to_common(expr, common, context)
     return sortable(converted)
 
 
 def sortable(expr: Expr) -> Expr:
-    """An expression by which rows can be ordered and compared: TIMESTAMP_TZ by its instant."""
+    """An expression by which rows can be ordered and compared: TIMESTAMP_TZ by its instant, strings by their collation."""
     if expr.type.name == "TIMESTAMP_TZ":
         return derive(f"{expr.atom}.instant", expr.type, expr)
+    if expr.type.collation:
+        return collation.comparison_key(expr, expr.type.collation)
     return expr
 
 
 def groupable(expr: Expr) -> Expr:
     """An expression by which rows can be grouped."""
+    if expr.type.collation:
+        if collation.equates(expr.type.collation):
+            raise unsupported(f"GROUP BY a string of collation '{expr.type.collation}'")
+        return expr
     return sortable(expr)
 
 
@@ -186,9 +200,11 @@ def to_common(expr: Expr, common: SqlType, context: Context) -> Expr:
 
 
 def to_number_operand(expr: Expr, context: Context) -> Expr:
-    """An operand of + - * / that is no number: a string is read as NUMBER(18,5), a VARIANT as FLOAT."""
+    """An operand of + - * / that is no number: a string is read as NUMBER(18,5), a VARIANT as FLOAT, TRUE as 1."""
     if expr.type == NULL:
         return null(number(38, 0))
+    if expr.type == BOOLEAN:
+        return derive(f"CAST({expr.atom}::TINYINT AS DECIMAL(1,0))", number(1, 0), expr)
     return cast(expr, number(18, 5) if expr.type.name == "VARCHAR" else FLOAT, context)
 
 

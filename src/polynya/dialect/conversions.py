@@ -198,12 +198,19 @@ def _to_boolean(expr: Expr, attempt: bool) -> str | None:
 
 # --- VARCHAR ----------------------------------------------------------------------------------------------------------
 
-# A double as %.15g writes it, but the shortest text that gives it back where that has more digits; no ".0" at the end.
+# Nine digits after the point, as Snowflake writes a FLOAT; with an exponent if it is very large or small.
 MACROS.append(
-    """sf_float_text(v) AS CASE WHEN isfinite(v)
-        THEN CASE WHEN abs(v) < 1e15 THEN regexp_replace(v::VARCHAR, '\\.0$', '') ELSE v::VARCHAR END
-        WHEN isnan(v) THEN 'NaN' WHEN v IS NULL THEN NULL WHEN v > 0 THEN 'inf' ELSE '-inf' END"""
+    """sf_float_text(v) AS CASE
+        WHEN NOT isfinite(v) THEN CASE WHEN isnan(v) THEN 'NaN' WHEN v > 0 THEN 'inf' ELSE '-inf' END
+        WHEN v = trunc(v) AND abs(v) < 1e15 THEN v::BIGINT::VARCHAR
+        WHEN abs(v) >= 1e-4 AND abs(v) < 1e15 THEN round(v, 9)::VARCHAR
+        ELSE regexp_replace(format('{:.9e}', v), '\\.?0+e', 'e') END"""
 )
+
+
+def float_text(expr: Expr) -> str:
+    """SQL of a FLOAT's text."""
+    return once(lambda v: f"sf_float_text({v})", expr)
 
 
 def text_sql(expr: Expr, context: Context) -> str | None:
@@ -212,7 +219,7 @@ def text_sql(expr: Expr, context: Context) -> str | None:
         case "VARCHAR" | "NUMBER" | "BOOLEAN":
             return f"CAST({expr.sql} AS VARCHAR)"
         case "FLOAT":
-            return f"sf_float_text({expr.sql})" if len(expr.sql) < 60 else once(lambda v: f"sf_float_text({v})", expr)
+            return float_text(expr)
         case "BINARY":
             return binary_text(expr.sql, str(context.parameter("BINARY_OUTPUT_FORMAT")))
         case "DATE" | "TIME" | "TIMESTAMP_NTZ" | "TIMESTAMP_LTZ" | "TIMESTAMP_TZ":

@@ -303,5 +303,9 @@ MACROS.append(
         THEN CASE WHEN sf_is_sorted_json(x) THEN json(x) ELSE sf_sort_json(json(x)) END
         ELSE sf_parse_any_json(x) END)::JSON"""
 )
-MACROS.append("sf_try_parse_json(x) AS (CASE WHEN sf_is_regular_json(x) AND sf_is_sorted_json(x) THEN json(x) ELSE sf_try_parse_any_json(x) END)::JSON")
-MACROS.append("sf_check_json(x) AS CASE WHEN sf_is_regular_json(x) AND sf_is_sorted_json(x) THEN NULL ELSE sf_check_any_json(x) END")
+MACROS.append(
+    "sf_try_parse_json(x) AS (CASE WHEN sf_is_regular_json(x) AND sf_is_sorted_json(x) THEN json(x) ELSE sf_try_parse_any_json(x) END)::JSON"
+)
+MACROS.append(
+    "sf_check_json(x) AS CASE WHEN sf_is_regular_json(x) AND sf_is_sorted_json(x) THEN NULL ELSE sf_check_any_json(x) END"
+)

@@ -19,6 +19,21 @@ _ELEMENT = re.compile(
 _WIDE = Context(prec=80)
 
 
+def format_sql(digits: str, model: str) -> str:
+    """SQL of a number's text by a format model.
+
+    Args:
+        digits: SQL of the number as decimal digits (VARCHAR).
+        model: SQL of the model.
+    """
+    return f"sf_format_number({digits}, {model})"
+
+
+def parse_sql(text: str, model: str) -> str:
+    """SQL of the decimal digits (VARCHAR) that a text stands for by a format model; NULL if it does not fit."""
+    return f"sf_parse_number({text}, {model})"
+
+
 @dataclass(frozen=True, slots=True)
 class _Model:
     """A numeric format model taken apart.

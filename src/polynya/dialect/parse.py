@@ -37,17 +37,17 @@ class _Cache:
     """The syntax trees of the last texts parsed; trees are never changed after parsing."""
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[str, exp.Expression] = OrderedDict()
+        self._entries: OrderedDict[str, exp.Expr] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, text: str) -> exp.Expression | None:
+    def get(self, text: str) -> exp.Expr | None:
         with self._lock:
             tree = self._entries.get(text)
             if tree is not None:
                 self._entries.move_to_end(text)
             return tree
 
-    def put(self, text: str, tree: exp.Expression) -> None:
+    def put(self, text: str, tree: exp.Expr) -> None:
         if len(text) > _CACHE_TEXT:
             return
         with self._lock:
@@ -59,7 +59,7 @@ class _Cache:
 _cache = _Cache()
 
 
-def parse(text: str) -> exp.Expression:
+def parse(text: str) -> exp.Expr:
     """The syntax tree of one query or DML statement.
 
     Args:
@@ -79,7 +79,7 @@ def parse(text: str) -> exp.Expression:
     return tree
 
 
-def parse_expression(text: str) -> exp.Expression:
+def parse_expression(text: str) -> exp.Expr:
     """The syntax tree of one expression (a default, a variable's value).
 
     Raises:
@@ -91,7 +91,7 @@ def parse_expression(text: str) -> exp.Expression:
     return select.expressions[0]
 
 
-def _parse(text: str) -> exp.Expression:
+def _parse(text: str) -> exp.Expr:
     tokens = tokenize(text)
     _check_nesting(tokens)
     try:
@@ -100,22 +100,22 @@ def _parse(text: str) -> exp.Expression:
         raise _translate(error, tokens) from None
     except TokenError as error:
         raise syntax_error(str(error), 1, 0) from None
-    trees = [tree for tree in trees if tree is not None]
-    if not trees:
+    found = [tree for tree in trees if tree is not None]
+    if not found:
         raise compilation_error(900, "42601", "Empty SQL statement.")
-    if len(trees) > 1:
+    if len(found) > 1:
         semicolon = next(token for token in tokens if token.token_type == TokenType.SEMICOLON)
         following = tokens[tokens.index(semicolon) + 1]
         raise syntax_error(following.text, following.line, following.col - len(following.text))
-    _name_items(trees[0], text, tokens)
-    _number_placeholders(trees[0])
-    return trees[0]
+    _name_items(found[0], text, tokens)
+    _number_placeholders(found[0])
+    return found[0]
 
 
-def _number_placeholders(tree: exp.Expression) -> None:
+def _number_placeholders(tree: exp.Expr) -> None:
     """Gives each ``?`` its place in the statement, from 1, in ``meta["index"]``."""
     index = 0
-    stack: list[exp.Expression] = [tree]
+    stack: list[exp.Expr] = [tree]
     while stack:
         current = stack.pop()
         if isinstance(current, exp.Placeholder) and not current.this:
@@ -154,7 +154,7 @@ def _translate(error: ParseError, tokens: list[Token]) -> SnowflakeError:
 # --- names of unnamed select items ------------------------------------------------------------------------------------
 
 
-def _name_items(tree: exp.Expression, text: str, tokens: list[Token]) -> None:
+def _name_items(tree: exp.Expr, text: str, tokens: list[Token]) -> None:
     """Gives each select item its source text as a name: ``sum(a)`` is named ``SUM(A)``.
 
     The tree does not say where an item began, so select lists are found in the tokens, in source order, and matched
@@ -174,10 +174,10 @@ def _name_items(tree: exp.Expression, text: str, tokens: list[Token]) -> None:
                 expression.meta["name"] = _source_name(text, tokens, first, last)
 
 
-def _selects_in_order(node: exp.Expression) -> list[exp.Select]:
+def _selects_in_order(node: exp.Expr) -> list[exp.Select]:
     """SELECT nodes in the order in which their SELECT keywords stand in the text."""
     found: list[exp.Select] = []
-    stack: list[exp.Expression] = [node]
+    stack: list[exp.Expr] = [node]
     while stack:
         current = stack.pop()
         if isinstance(current, exp.Select):
@@ -190,7 +190,7 @@ _CLAUSES = ("with_", "expressions", "into", "from_", "joins", "laterals", "where
             "qualify", "windows", "order", "limit", "offset")  # fmt: skip
 
 
-def _children_in_order(node: exp.Expression) -> list[exp.Expression]:
+def _children_in_order(node: exp.Expr) -> list[exp.Expr]:
     args = node.args
     if isinstance(node, exp.Select):
         keys = [*_CLAUSES, *(key for key in args if key not in _CLAUSES)]
@@ -198,11 +198,11 @@ def _children_in_order(node: exp.Expression) -> list[exp.Expression]:
         keys = ["with_", *(key for key in args if key != "with_")]
     else:
         keys = list(args)
-    children: list[exp.Expression] = []
+    children: list[exp.Expr] = []
     for key in keys:
         value = args.get(key)
         for item in value if isinstance(value, list) else (value,):
-            if isinstance(item, exp.Expression):
+            if isinstance(item, exp.Expr):
                 children.append(item)
     if isinstance(node, exp.CTE):
         children.reverse()  # alias (with column names) comes first in the text; it holds no SELECT
@@ -238,6 +238,7 @@ def _select_lists(tokens: list[Token]) -> list[list[tuple[int, int]]]:
             elif closes or kind == TokenType.SEMICOLON or (
                 kind not in (TokenType.IDENTIFIER, TokenType.STRING) and token.text.upper().split(" ")[0] in _LIST_END and index > start
                 and not (token.text.upper() in ("START", "WINDOW", "OFFSET") and kind == TokenType.VAR)
+                and not (token.text.upper() == "GROUP" and tokens[index - 1].text.upper() == "WITHIN")
             ):  # fmt: skip
                 if index > start:
                     entry["items"].append((start, index - 1))

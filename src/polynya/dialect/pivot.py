@@ -43,7 +43,7 @@ def _pivot(node: exp.Pivot, source: Source, name: str | None, binder: Binder) ->
         used |= {resolve_identifier(c.this) for c in item.find_all(exp.Column) if isinstance(c.this, exp.Identifier)}
     rest = [column for column in source.columns if column.name not in used]
     fill = node.args.get("default_on_null")
-    default = inner.expression(fill) if isinstance(fill, exp.Expression) else None
+    default = inner.expression(fill) if isinstance(fill, exp.Expr) else None
     outputs: list[tuple[str, Expr]] = []
     for value, label in values:
         test = inner.compare(key, "=", value, field).sql if value.constant is not None else f"{key.atom} IS NULL"
@@ -69,7 +69,7 @@ def _pivot(node: exp.Pivot, source: Source, name: str | None, binder: Binder) ->
     return Source(f"(SELECT {', '.join(items)} FROM {source.sql} AS {alias}{group})", columns)
 
 
-def _filtered(binder: Binder, call: exp.Expression, test: str) -> Expr:
+def _filtered(binder: Binder, call: exp.Expr, test: str) -> Expr:
     """An aggregate over the rows of one pivot value: its argument is NULL elsewhere, which aggregates skip."""
     if not isinstance(call, exp.Anonymous) or len(call.expressions) != 1:
         raise unsupported(f"PIVOT with {call.sql('snowflake')}")
@@ -121,7 +121,7 @@ def _pivot_values(field: exp.In, key: Expr, source: Source, alias: str, binder: 
     return values
 
 
-def _value_label(bound: Expr, item: exp.Expression) -> str:
+def _value_label(bound: Expr, item: exp.Expr) -> str:
     if isinstance(bound.constant, str):
         return f"'{bound.constant}'"
     if bound.constant is None:

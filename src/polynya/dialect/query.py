@@ -44,7 +44,7 @@ class BoundQuery:
 
 
 def bind_query(
-    query: str | exp.Expression, context: Context, *, execution: object = None, binds: Binds | None = None
+    query: str | exp.Expr, context: Context, *, execution: object = None, binds: Binds | None = None
 ) -> BoundQuery:
     """Binds a query as a statement of its own.
 
@@ -76,7 +76,7 @@ def finish(source: Source, env: Environment) -> BoundQuery:
     )
 
 
-def bind_query_node(node: exp.Expression, env: Environment, parent: Scope | None, ctes: dict[str, Source]) -> Source:
+def bind_query_node(node: exp.Expr, env: Environment, parent: Scope | None, ctes: dict[str, Source]) -> Source:
     """Binds a query's syntax tree; the source's SQL is in parentheses.
 
     Args:
@@ -111,7 +111,7 @@ def bind_query_node(node: exp.Expression, env: Environment, parent: Scope | None
 
 
 def _with(
-    node: exp.Expression, env: Environment, parent: Scope | None, ctes: dict[str, Source]
+    node: exp.Expr, env: Environment, parent: Scope | None, ctes: dict[str, Source]
 ) -> tuple[dict[str, Source], str]:
     """The CTEs visible in a query, and its WITH clause in DuckDB's SQL (or "")."""
     clause = node.args.get("with_")
@@ -129,16 +129,15 @@ def _with(
             recursive = True
         else:
             source = bind_query_node(cte.this, env, parent, visible)
-            text = source.sql
-        if given:
-            source = _rename(source, given, name)
+            if given:
+                source = _rename(source, given, name)
             text = source.sql
         texts.append(f"{stored} AS {text}")
         visible[name] = Source(stored, source.columns)
     return visible, f"WITH {'RECURSIVE ' if recursive else ''}{', '.join(texts)} "
 
 
-def _refers_to(query: exp.Expression, name: str) -> bool:
+def _refers_to(query: exp.Expr, name: str) -> bool:
     return isinstance(query, exp.SetOperation) and any(
         resolve_identifier(table.this) == name and not table.args.get("db")
         for table in query.find_all(exp.Table)
@@ -147,7 +146,7 @@ def _refers_to(query: exp.Expression, name: str) -> bool:
 
 
 def _bind_recursive(
-    query: exp.Expression,
+    query: exp.Expr,
     name: str,
     given: list[str],
     stored: str,
@@ -199,8 +198,8 @@ def _bind_set_operation(
 ) -> Source:
     ctes, clause = _with(node, env, parent, ctes)
     # A chain such as a UNION ALL b UNION ALL c leans left; it is bound flat, however long.
-    branches: list[tuple[str, exp.Expression]] = []
-    current: exp.Expression = node
+    branches: list[tuple[str, exp.Expr]] = []
+    current: exp.Expr = node
     first = True
     while isinstance(current, exp.SetOperation) and (
         first or not any(current.args.get(key) for key in ("order", "limit", "offset", "with_"))
@@ -254,7 +253,7 @@ def _align_by_name(sources: list[Source]) -> list[Source]:
     return aligned
 
 
-def _set_columns(sources: list[Source], node: exp.Expression) -> list[SourceColumn]:
+def _set_columns(sources: list[Source], node: exp.Expr) -> list[SourceColumn]:
     """The columns of a set operation: names of the first branch, common types."""
     width = len(sources[0].columns)
     for source in sources[1:]:
@@ -297,9 +296,7 @@ def _cast_columns(source: Source, columns: list[SourceColumn], env: Environment)
     return f"(SELECT {', '.join(items)} FROM {source.sql} AS {alias})"
 
 
-def _ordered(
-    node: exp.Expression, source: Source, env: Environment, parent: Scope | None, ctes: dict[str, Source]
-) -> Source:
+def _ordered(node: exp.Expr, source: Source, env: Environment, parent: Scope | None, ctes: dict[str, Source]) -> Source:
     """ORDER BY and LIMIT of a set operation or a parenthesised query: they see its result columns."""
     from polynya.dialect.scope import Relation
 
@@ -315,7 +312,7 @@ def _ordered(
     return Source(f"({text}{tail})", source.columns)
 
 
-def _limit(node: exp.Expression, binder: Binder) -> str:
+def _limit(node: exp.Expr, binder: Binder) -> str:
     """LIMIT and OFFSET (or FETCH, TOP) as DuckDB writes them."""
     text = ""
     limit = node.args.get("limit")
@@ -333,7 +330,7 @@ def _limit(node: exp.Expression, binder: Binder) -> str:
     return text
 
 
-def _row_count(node: exp.Expression | None, binder: Binder) -> int | None:
+def _row_count(node: exp.Expr | None, binder: Binder) -> int | None:
     value = binder.expression(node).constant if node is not None else 1
     if value is None or value == "":
         return None
@@ -417,8 +414,12 @@ class _Select:
         if args.get("into"):
             raise unsupported("SELECT ... INTO")
         if args.get("connect"):
-            raise unsupported("CONNECT BY")
-        from_text = bind_from(node, self.binder)
+            from polynya.dialect.hierarchy import connect_by
+
+            connect_by(node, self.env, self.scope)
+            from_text = f" FROM {self.scope.relations[0].source.sql} AS {self.scope.relations[0].alias}"
+        else:
+            from_text = bind_from(node, self.binder)
         if self._is_trivial():
             return Source(self.scope.relations[0].source.sql, self.scope.relations[0].source.columns)
         for item in node.expressions:
@@ -485,7 +486,7 @@ class _Select:
             self._check_grouped()
         return outputs
 
-    def _name(self, item: exp.Expression) -> str:
+    def _name(self, item: exp.Expr) -> str:
         """The result name of an item without alias."""
         if isinstance(item, exp.Column):
             if isinstance(item.this, exp.Parameter):
@@ -529,7 +530,7 @@ class _Select:
         self.scope.group_keys = keys_sql
         return keys_sql, f" GROUP BY {', '.join(texts)}" if texts else ""
 
-    def _group_item(self, item: exp.Expression, keys: set[str]) -> str:
+    def _group_item(self, item: exp.Expr, keys: set[str]) -> str:
         if isinstance(item, (exp.Rollup, exp.Cube)):
             word = "ROLLUP" if isinstance(item, exp.Rollup) else "CUBE"
             self._null_keys = True
@@ -555,7 +556,7 @@ class _Select:
         # A constant is no key to DuckDB, which would read a number as a position.
         return "" if bound.is_constant else grouped.sql
 
-    def _group_set(self, item: exp.Expression, keys: set[str]) -> str:
+    def _group_set(self, item: exp.Expr, keys: set[str]) -> str:
         if isinstance(item, exp.Tuple):
             return f"({', '.join(self._group_item(part, keys) for part in item.expressions)})"
         if isinstance(item, exp.Paren):
@@ -564,7 +565,7 @@ class _Select:
 
     _null_keys = False
 
-    def _group_key(self, item: exp.Expression) -> Expr:
+    def _group_key(self, item: exp.Expr) -> Expr:
         items = self.node.expressions
         if isinstance(item, exp.Literal) and not item.is_string and item.name.isdigit():
             number = int(item.name)

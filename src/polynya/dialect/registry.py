@@ -39,9 +39,9 @@ class Call:
     """
 
     name: str
-    nodes: list[exp.Expression]
+    nodes: list[exp.Expr]
     binder: Binder
-    named: dict[str, exp.Expression] = field(default_factory=dict)
+    named: dict[str, exp.Expr] = field(default_factory=dict)
     distinct: bool = False
     order_by: str = ""
     order_exprs: list[Expr] = field(default_factory=list)

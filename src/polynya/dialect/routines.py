@@ -17,7 +17,7 @@ from polynya.errors import compilation_error, invalid_argument_types, unknown_fu
 _MAX_DEPTH = 32
 
 
-def call_function(binder: Binder, parts: list[str], node: exp.Expression) -> Expr:
+def call_function(binder: Binder, parts: list[str], node: exp.Expr) -> Expr:
     """A call of a scalar function that is not built in.
 
     Args:
@@ -56,7 +56,7 @@ def call_table_function(binder: Binder, parts: list[str], node: exp.Anonymous, w
     return Source(f"(SELECT {', '.join(items)} FROM {source.sql} AS {alias})", columns)
 
 
-def _choose(binder: Binder, parts: list[str], node: exp.Expression, *, table: bool) -> tuple[Routine, list[Expr]]:
+def _choose(binder: Binder, parts: list[str], node: exp.Expr, *, table: bool) -> tuple[Routine, list[Expr]]:
     """The overload whose arguments fit, and the arguments cast to its types."""
     overloads = [
         routine
@@ -78,7 +78,7 @@ def _choose(binder: Binder, parts: list[str], node: exp.Expression, *, table: bo
 
 
 def _fit(
-    routine: Routine, given: list[Expr], named: dict[str, exp.Expression], binder: Binder
+    routine: Routine, given: list[Expr], named: dict[str, exp.Expr], binder: Binder
 ) -> tuple[int, list[Expr]] | None:
     """How far the arguments are from the routine's types (0: equal), and the arguments cast; None: they do not fit."""
     if len(given) > len(routine.arguments):

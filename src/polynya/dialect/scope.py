@@ -93,5 +93,6 @@ def source_columns(columns: list[Column]) -> list[SourceColumn]:
     """Columns with DuckDB names of their own."""
     stored = stored_names([column.name for column in columns])
     return [
-        SourceColumn(column.name, column.type, column.nullable, name) for column, name in zip(columns, stored, strict=True)
+        SourceColumn(column.name, column.type, column.nullable, name)
+        for column, name in zip(columns, stored, strict=True)
     ]

@@ -175,7 +175,8 @@ def object_of(pairs: list[tuple[Expr, Expr]], *, keep_null: bool) -> Expr:
             inside = ", ".join(f"{key.sql}, {to_variant_sql(value)}" for key, value in ordered)
             return derive(f"json_object({inside})", OBJECT, *sources, nullable=False)
         parts = [
-            quote_string(json.dumps(key.constant, ensure_ascii=False) + ":") + f" || CAST({to_variant_sql(value)} AS VARCHAR)"
+            quote_string(json.dumps(key.constant, ensure_ascii=False) + ":")
+            + f" || CAST({to_variant_sql(value)} AS VARCHAR)"
             for key, value in ordered
         ]
         text = f"'{{' || concat_ws(',', {', '.join(parts)}) || '}}'"
@@ -183,7 +184,9 @@ def object_of(pairs: list[tuple[Expr, Expr]], *, keep_null: bool) -> Expr:
     entries = []
     for key, value in pairs:
         content = to_variant_sql(value)
-        entries.append(f"{{'k': {key.sql}, 'v': {f'coalesce({content}, ' + NULL_VALUE + ')' if keep_null else content}}}")
+        entries.append(
+            f"{{'k': {key.sql}, 'v': {f'coalesce({content}, ' + NULL_VALUE + ')' if keep_null else content}}}"
+        )
     listed = f"list_filter([{', '.join(entries)}], lambda a: a.k IS NOT NULL AND a.v IS NOT NULL)"
     return derive(f"sf_distinct_object({listed})", OBJECT, *sources, nullable=False)
 
@@ -258,9 +261,7 @@ def _to_number(v: str, target: SqlType, attempt: bool) -> str:
 
 
 def _to_float(v: str, attempt: bool) -> str:
-    return (
-        f"coalesce(TRY_CAST({v}::VARCHAR AS DOUBLE), TRY_CAST(sf_numeric_text({v}) AS DOUBLE), {_failure(v, FLOAT, attempt)})"
-    )
+    return f"coalesce(TRY_CAST({v}::VARCHAR AS DOUBLE), TRY_CAST(sf_numeric_text({v}) AS DOUBLE), {_failure(v, FLOAT, attempt)})"
 
 
 def _to_boolean(v: str, context: Context, attempt: bool) -> str:
@@ -302,8 +303,12 @@ def _to_tagged_type(v: str, target: SqlType, context: Context, attempt: bool) ->
             branches.append(f"WHEN '{tag}' THEN {converted}")
     text = conversions.convert(Expr("s", VARCHAR), target, context, True)
     failure = _failure(v, target, attempt)
+    # A whole number is an instant, which a timestamp_ntz shows in the session's zone.
+    instant = Expr("make_timestamptz(sf_epoch_us(CAST(s AS BIGINT)))", TIMESTAMP_LTZ)
+    moment = instant.sql if target == TIMESTAMP_LTZ else conversions.convert(instant, target, context, True)
+    number = f" WHEN regexp_full_match({v}::VARCHAR, '-?\\d{{1,18}}') THEN {moment}" if moment else ""
     body = (
-        f"CASE WHEN starts_with(s, chr(1)) THEN CASE s[2] {' '.join(branches)} ELSE {failure} END"
+        f"CASE WHEN starts_with(s, chr(1)) THEN CASE s[2] {' '.join(branches)} ELSE {failure} END{number}"
         f" ELSE coalesce({text}, {failure}) END"
     )
     return f"list_transform([sf_string({v})], lambda s: CASE WHEN s IS NULL THEN NULL ELSE {body} END)[1]"
@@ -325,8 +330,10 @@ def json_sql(v: str, context: Context) -> str:
         context: whose formats dates and times take.
     """
     return once(
-        lambda x: f"CASE WHEN contains({x}::VARCHAR, '{variant.ESCAPED_TAG}')"
-        f" THEN sf_json_text({x}::VARCHAR, {formats_sql(context)}) ELSE {x}::VARCHAR END",
+        lambda x: (
+            f"CASE WHEN contains({x}::VARCHAR, '{variant.ESCAPED_TAG}')"
+            f" THEN sf_json_text({x}::VARCHAR, {formats_sql(context)}) ELSE {x}::VARCHAR END"
+        ),
         v,
     )
 
@@ -379,7 +386,9 @@ def _scalar_text(texts: pa.Array, styles: pa.Array) -> pa.Array:
     return pa.array([None if text is None else text_of(text) for text in texts.to_pylist()], pa.string())
 
 
-MACROS.append("sf_json_text(x, styles := 'YYYY-MM-DD\nHH24:MI:SS\nYYYY-MM-DD HH24:MI:SS.FF3\nYYYY-MM-DD HH24:MI:SS.FF3 TZHTZM\nYYYY-MM-DD HH24:MI:SS.FF3 TZHTZM\nUTC') AS sf_json_text_in(x, styles)")
+MACROS.append(
+    "sf_json_text(x, styles := 'YYYY-MM-DD\nHH24:MI:SS\nYYYY-MM-DD HH24:MI:SS.FF3\nYYYY-MM-DD HH24:MI:SS.FF3 TZHTZM\nYYYY-MM-DD HH24:MI:SS.FF3 TZHTZM\nUTC') AS sf_json_text_in(x, styles)"
+)
 
 
 # --- containers -------------------------------------------------------------------------------------------------------
@@ -473,7 +482,10 @@ def path(expr: Expr, steps: list[Step]) -> Expr:
     if expr.type == NULL:
         return null(VARIANT)
     if not expr.type.is_semistructured and expr.type.name not in ("GEOGRAPHY", "GEOMETRY", "FILE"):
-        kinds = [str(s.type) if isinstance(s, Expr) else f"VARCHAR({len(s)})" if isinstance(s, str) else "NUMBER(1,0)" for s in steps[:1]]
+        kinds = [
+            str(s.type) if isinstance(s, Expr) else f"VARCHAR({len(s)})" if isinstance(s, str) else "NUMBER(1,0)"
+            for s in steps[:1]
+        ]
         raise invalid_argument_types("GET", [str(expr.type), *kinds])
     sql, constant, kind = expr.sql, "", expr.type
     sources = [expr]
@@ -515,8 +527,10 @@ def _dynamic_step(sql: str, step: Expr) -> str:
         return f"sf_get_index({sql}, {step.sql})"
     if step.type.name == "VARIANT":
         return once(
-            lambda v, k: f"CASE WHEN starts_with({k}::VARCHAR, '\"') THEN sf_get_key({v}, sf_string({k}))"
-            f" ELSE sf_get_index({v}, TRY_CAST({k}::VARCHAR AS DOUBLE)) END",
+            lambda v, k: (
+                f"CASE WHEN starts_with({k}::VARCHAR, '\"') THEN sf_get_key({v}, sf_string({k}))"
+                f" ELSE sf_get_index({v}, TRY_CAST({k}::VARCHAR AS DOUBLE)) END"
+            ),
             sql,
             step,
         )
@@ -544,7 +558,12 @@ def structured_value_sql(sql: str, kind: SqlType) -> str:
     """A value inside a structured type, whose type is known and need not be found out, in its engine form."""
     match kind.name:
         case "VARCHAR":
-            return once(lambda v: f"CASE WHEN starts_with({v}::VARCHAR, {_TAGGED}) THEN sf_string({v})[3:] ELSE sf_string({v}) END", sql)
+            return once(
+                lambda v: (
+                    f"CASE WHEN starts_with({v}::VARCHAR, {_TAGGED}) THEN sf_string({v})[3:] ELSE sf_string({v}) END"
+                ),
+                sql,
+            )
         case "NUMBER":
             return once(lambda v: _to_number(v, kind, True), sql)
         case "FLOAT":

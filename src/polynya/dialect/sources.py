@@ -39,7 +39,7 @@ def bind_from(node: exp.Select, binder: Binder) -> str:
 # --- items ------------------------------------------------------------------------------------------------------------
 
 
-def _bind_item(node: exp.Expression, binder: Binder) -> str:
+def _bind_item(node: exp.Expr, binder: Binder) -> str:
     """Binds one item of FROM, adds its relation to the scope, answers its DuckDB SQL with alias."""
     if (
         isinstance(node, exp.Subquery)
@@ -92,7 +92,7 @@ def _bind_parenthesis(node: exp.Subquery, binder: Binder) -> str:
     return f"({text})"
 
 
-def _item_source(node: exp.Expression, binder: Binder) -> tuple[Source, str | None, tuple[str, str] | None, bool]:
+def _item_source(node: exp.Expr, binder: Binder) -> tuple[Source, str | None, tuple[str, str] | None, bool]:
     """(source, name, (database, schema), is a generator) of an item of FROM before its alias."""
     if isinstance(node, exp.Table):
         return _table_item(node, binder)
@@ -130,8 +130,7 @@ def _table_item(node: exp.Table, binder: Binder) -> tuple[Source, str | None, tu
         function = str(inner.this).upper()
         arguments = inner.expressions
         if function == "TABLE" and arguments and not isinstance(arguments[0], (exp.Anonymous, exp.Dot, exp.Window)):
-            name = dynamic_name(inner, binder)  # TABLE('name'), TABLE($variable)
-            return _stored(name, node, binder)
+            return _stored(dynamic_name(inner, binder), node, binder)  # TABLE('name'), TABLE($variable)
         source, name, qualifiers = _function_item(inner, binder)
         return source, name, qualifiers, function == "TABLE" and _call_name(arguments[0]) == "GENERATOR"
     if isinstance(inner, exp.DynamicIdentifier):
@@ -252,7 +251,7 @@ def _input_source(columns: list[Column], table: object, binder: Binder) -> Sourc
     return Source(relation, found)
 
 
-def _staged(inner: exp.Expression, node: exp.Table, binder: Binder) -> Source:
+def _staged(inner: exp.Expr, node: exp.Table, binder: Binder) -> Source:
     """Files of a stage: ``@stage/path (FILE_FORMAT => ..., PATTERN => ...)``."""
     from polynya.stages.read import staged_relation
 
@@ -268,11 +267,22 @@ def _staged(inner: exp.Expression, node: exp.Table, binder: Binder) -> Source:
     execution = binder.execution
     if execution is None:
         raise unsupported("staged files here")
-    relation = staged_relation(location, options, binder.context, execution.stages, execution.connection)
-    return Source(relation.sql, relation.columns, relation.hidden)
+    select = node.find_ancestor(exp.Select)
+    width = max((_column_number(item) for item in select.find_all(exp.Parameter)), default=1) if select else 1
+    relation = staged_relation(location, options, binder.context, execution.stages, execution.connection, max(width, 1))
+    columns, hidden = (
+        [SourceColumn(column.name, column.type, column.nullable, column.stored_as) for column in listed]
+        for listed in (relation.columns, relation.hidden)
+    )
+    return Source(relation.sql, columns, hidden)
 
 
-def _option_text(node: exp.Expression) -> str:
+def _column_number(node: exp.Parameter) -> int:
+    """The n of ``$n``, 0 for a variable."""
+    return int(node.this.name) if isinstance(node.this, exp.Literal) else 0
+
+
+def _option_text(node: exp.Expr) -> str:
     if isinstance(node, exp.Literal):
         return node.name
     if isinstance(node, exp.Table):
@@ -283,11 +293,11 @@ def _option_text(node: exp.Expression) -> str:
 # --- table functions --------------------------------------------------------------------------------------------------
 
 
-def _call_name(node: exp.Expression) -> str:
+def _call_name(node: exp.Expr) -> str:
     return str(node.this).upper() if isinstance(node, exp.Anonymous) else ""
 
 
-def _function_item(node: exp.Expression, binder: Binder) -> tuple[Source, str | None, tuple[str, str] | None]:
+def _function_item(node: exp.Expr, binder: Binder) -> tuple[Source, str | None, tuple[str, str] | None]:
     """``TABLE(f(...))``, ``LATERAL f(...)``, with OVER for a UDTF's partitions."""
     window: exp.Window | None = None
     if isinstance(node, exp.Window):
@@ -330,7 +340,8 @@ def values_source(node: exp.Values, binder: Binder) -> Source:
             raise compilation_error(
                 2079, "42601", f"Number of values in a row of VALUES differs: {width} and {len(row)}", position(node)
             )
-    columns, texts = [], [[] for _ in rows]
+    columns: list[SourceColumn] = []
+    texts: list[list[str]] = [[] for _ in rows]
     for index in range(width):
         cells = [row[index] for row in rows]
         cells, common = binder.unify(cells, node, "VALUES")
@@ -389,7 +400,7 @@ def _bind_join(join: exp.Join, left_text: str, binder: Binder) -> str:
     return f"{left_text} {word} {keyword}{right_text} ON {text}"
 
 
-def _is_lateral(node: exp.Expression) -> bool:
+def _is_lateral(node: exp.Expr) -> bool:
     if isinstance(node, exp.Lateral):
         return True
     inner = node.this if isinstance(node, exp.Table) else node
@@ -406,7 +417,7 @@ def _common_names(left: list[Relation], right: list[Relation]) -> list[str]:
     return list(names)
 
 
-def _using(using: list[exp.Expression], left: list[Relation], right: list[Relation], side: str, binder: Binder) -> str:
+def _using(using: list[exp.Expr], left: list[Relation], right: list[Relation], side: str, binder: Binder) -> str:
     """``USING (a, b)``: equality, and one merged column for each name."""
     scope = binder.scope
     conditions = []
@@ -430,7 +441,7 @@ def _using(using: list[exp.Expression], left: list[Relation], right: list[Relati
     return " AND ".join(f"({condition})" for condition in conditions)
 
 
-def _single(relations: list[Relation], name: str, node: exp.Expression) -> Expr:
+def _single(relations: list[Relation], name: str, node: exp.Expr) -> Expr:
     found = [
         Expr(f"{relation.alias}.{quote(column.stored_as)}", column.type, column.nullable or relation.outer)
         for relation in relations
@@ -444,7 +455,7 @@ def _single(relations: list[Relation], name: str, node: exp.Expression) -> Expr:
     return found[0]
 
 
-def _asof(join: exp.Join, left: str, right: str, using: list[exp.Expression] | None, binder: Binder) -> str:
+def _asof(join: exp.Join, left: str, right: str, using: list[exp.Expr] | None, binder: Binder) -> str:
     """ASOF JOIN ... MATCH_CONDITION (a >= b) [ON equalities]: an outer join in Snowflake."""
     match = join.args.get("match_condition")
     if match is None:

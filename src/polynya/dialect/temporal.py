@@ -111,9 +111,7 @@ def cut(sql: str, target: SqlType, source_precision: int = 9) -> str:
         case "TIMESTAMP_LTZ":
             return once(lambda v: f"timezone('UTC', sf_cut_time(timezone('UTC', {v}), {unit}))", sql)
         case "TIMESTAMP_TZ":
-            return once(
-                lambda v: f'sf_tz_from_wall(sf_cut_time(sf_tz_wall({v}), {unit}), {v}."offset")', sql
-            )
+            return once(lambda v: f'sf_tz_from_wall(sf_cut_time(sf_tz_wall({v}), {unit}), {v}."offset")', sql)
         case "TIME":
             stamp = once(lambda v: f"sf_cut_time({v}, {unit})", f"(DATE '1970-01-01' + {sql})")
             return f"CAST({stamp} AS TIME)"
@@ -177,16 +175,15 @@ def from_epoch(expr: Expr, target: SqlType, context: Context, scale: int = 0) ->
     """
     factor = 10 ** max(6 - scale, 0)
     divisor = 10 ** max(scale - 6, 0)
-    if expr.type.name == "FLOAT":
-        units = f"CAST(floor({expr.atom} * {factor} / {divisor}) AS BIGINT)"
-    elif expr.type.scale:
-        units = (
-            f"CAST(floor(CAST({expr.sql} AS DECIMAL(38,{min(expr.type.scale, 9)})) * {factor} / {divisor}) AS BIGINT)"
-        )
-    elif divisor > 1:
-        units = f"CAST({expr.sql} AS BIGINT) // {divisor}"
-    else:
+    whole = expr.type.name == "NUMBER" and expr.type.scale == 0
+    if divisor > 1:
+        units = f"CAST({expr.sql if whole else f'floor({expr.sql})'} AS BIGINT) // {divisor}"
+    elif whole:
         units = f"CAST({expr.sql} AS BIGINT) * {factor}"
+    elif expr.type.name == "FLOAT":
+        units = f"CAST(floor({expr.atom} * {factor}) AS BIGINT)"
+    else:
+        units = f"CAST(floor(CAST({expr.sql} AS DECIMAL(28,9)) * {factor}) AS BIGINT)"
     return cut(from_microseconds(units, target, context), target)
 
 

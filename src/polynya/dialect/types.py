@@ -33,7 +33,7 @@ _SYNONYMS = {
 _WITH_PARAMETERS = {"NUMBER", "VARCHAR", "BINARY", "TIME", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMP_TZ"}
 
 
-def from_tree(node: exp.DataType | exp.Expression, timestamp_mapping: str = "TIMESTAMP_NTZ") -> SqlType:
+def from_tree(node: exp.DataType | exp.Expr, timestamp_mapping: str = "TIMESTAMP_NTZ") -> SqlType:
     """A parsed type.
 
     Args:
@@ -53,7 +53,7 @@ def from_tree(node: exp.DataType | exp.Expression, timestamp_mapping: str = "TIM
     return _build(name, arguments, timestamp_mapping)
 
 
-def _build(name: str, arguments: list[exp.Expression], timestamp_mapping: str) -> SqlType:
+def _build(name: str, arguments: list[exp.Expr], timestamp_mapping: str) -> SqlType:
     if name in ("TIMESTAMP",):
         name = timestamp_mapping
     if name == "MAP" and len(arguments) == 2:
@@ -92,7 +92,7 @@ def _build(name: str, arguments: list[exp.Expression], timestamp_mapping: str) -
     return SqlType(base.name, precision=_parameter(arguments[0], f"{base.name} precision", 0, 9))
 
 
-def _nested(node: exp.Expression, timestamp_mapping: str) -> tuple[SqlType, bool]:
+def _nested(node: exp.Expr, timestamp_mapping: str) -> tuple[SqlType, bool]:
     nullable = True
     if isinstance(node, exp.ColumnDef):  # INT NOT NULL inside ARRAY(...) or MAP(...)
         nullable = not any(isinstance(c.kind, exp.NotNullColumnConstraint) for c in node.args.get("constraints") or [])
@@ -102,7 +102,7 @@ def _nested(node: exp.Expression, timestamp_mapping: str) -> tuple[SqlType, bool
     return from_tree(node, timestamp_mapping), nullable
 
 
-def _parameter(node: exp.Expression, what: str, least: int, most: int) -> int:
+def _parameter(node: exp.Expr, what: str, least: int, most: int) -> int:
     text = node.name if isinstance(node, exp.DataTypeParam) else node.sql()
     if not text.isdigit() or not least <= int(text) <= most:
         raise compilation_error(2042, "42601", f"Invalid {what} {text}: it must be between {least} and {most}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import socket
 import sys
 
@@ -89,6 +90,9 @@ def _serve_locked(home: Home, host: str | None, port: int | None, times: Times) 
             account.cancel_all()  # whoever waits for a statement is told so
             await super().shutdown(sockets)
 
+    # Uvicorn stops at these signals and then raises them again, which would end the process before the home is closed.
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, lambda number, frame: None)
     Server(config).run(sockets=[listener])
     if not account.close():
         log.error("a statement did not react to being cancelled; the process ends without it")

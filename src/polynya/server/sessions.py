@@ -8,15 +8,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from polynya import __version__
+from polynya import SNOWFLAKE_RELEASE, __version__
 from polynya.errors import SnowflakeError
 from polynya.server.login import open_session
 from polynya.server.parameters import login_parameters
 from polynya.server.reply import failure, json_response, parse_body, read_raw, success
 from polynya.server.state import State
-
-# The version of Snowflake whose protocol this is; drivers compare it.
-SERVER_VERSION = "9.30.0"
 
 
 def state_of(request: Request) -> State:
@@ -51,7 +48,7 @@ async def login(request: Request) -> Response:
                 "validityInSeconds": int(state.tokens.session_seconds),
                 "masterValidityInSeconds": int(state.tokens.master_seconds),
                 "displayUserName": context.user,
-                "serverVersion": SERVER_VERSION,
+                "serverVersion": SNOWFLAKE_RELEASE,
                 "polynyaVersion": __version__,
                 "firstLogin": False,
                 "remMeToken": None,

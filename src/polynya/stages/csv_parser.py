@@ -98,7 +98,9 @@ class CsvParser:
         """An unenclosed field up to its delimiter, the record's, or the end."""
         ends = [re.escape(text) for text in (self._delimiter, self._record) if text]
         escape = re.escape(self._unenclosed)
-        singles = "".join(re.escape(text) for text in (self._delimiter, self._record, self._unenclosed) if len(text) == 1)
+        singles = "".join(
+            re.escape(text) for text in (self._delimiter, self._record, self._unenclosed) if len(text) == 1
+        )
         long = [text for text in (self._delimiter, self._record) if len(text) > 1]
         if long:
             stop = "|".join(re.escape(text) for text in long)
@@ -200,11 +202,15 @@ class CsvParser:
                 record.fields.append(self._value(self._unquote(found[1]), enclosed=True))
                 position = found.end()
                 if self._trim:
-                    while position < len(buffer) and buffer[position] in _BLANKS and buffer[position] != self._delimiter:
+                    while (
+                        position < len(buffer) and buffer[position] in _BLANKS and buffer[position] != self._delimiter
+                    ):
                         position += 1
                 end = self._end_at(buffer, position)
                 if end is None:
-                    record.problem = self._misplaced(buffer, position, start_of_record, line, line_start, len(record.fields))
+                    record.problem = self._misplaced(
+                        buffer, position, start_of_record, line, line_start, len(record.fields)
+                    )
                     return record, self._next_record(buffer, position)
             else:
                 found = self._plain.match(buffer, position)
@@ -260,7 +266,9 @@ class CsvParser:
         if raw in self._null_if:
             return None
         if self._unenclosed and self._unenclosed in raw:
-            raw = re.sub(re.escape(self._unenclosed) + "(.)", lambda found: self._escaped(found[1]), raw, flags=re.DOTALL)
+            raw = re.sub(
+                re.escape(self._unenclosed) + "(.)", lambda found: self._escaped(found[1]), raw, flags=re.DOTALL
+            )
         return self._value(raw, enclosed=False)
 
     def _value(self, text: str, *, enclosed: bool) -> str | None:
@@ -284,7 +292,9 @@ def write_rows(records: Iterator[Record], target: Path) -> int:
         for record in records:
             problem = record.problem
             row = (record.row, record.line, record.fields, len(record.fields)) + (
-                (problem.code, problem.message, problem.line, problem.character, problem.column) if problem else (None,) * 5
+                (problem.code, problem.message, problem.line, problem.character, problem.column)
+                if problem
+                else (None,) * 5
             )
             for values, value in zip(columns, row, strict=True):
                 values.append(value)

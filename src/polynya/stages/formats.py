@@ -266,7 +266,11 @@ def _unescape(text: str) -> str:
     try:
         if lower.startswith(("0x", "\\x")) and len(text) >= 4:
             return bytes.fromhex(lower.replace("0x", "").replace("\\x", "")).decode("utf-8", "replace")
-        if len(text) >= 4 and all(part.isdigit() and len(part) == 3 for part in text.split("\\")[1:]) and text[0] == "\\":
+        if (
+            len(text) >= 4
+            and all(part.isdigit() and len(part) == 3 for part in text.split("\\")[1:])
+            and text[0] == "\\"
+        ):
             return bytes(int(part, 8) for part in text.split("\\")[1:]).decode("utf-8", "replace")
     except ValueError:
         return text

@@ -84,7 +84,9 @@ def _client(url: str, options: dict[str, Any]) -> Any:
 
 
 @lru_cache(maxsize=32)
-def _cached_client(key_id: str | None, secret: str | None, token: str | None, endpoint: str | None, region: str | None) -> Any:
+def _cached_client(
+    key_id: str | None, secret: str | None, token: str | None, endpoint: str | None, region: str | None
+) -> Any:
     # boto3 takes 0.3 s and 30 MB to import: only who reads from S3 pays for it.
     import boto3
     from botocore import UNSIGNED

@@ -102,7 +102,9 @@ def text_chunks(blocks: Iterator[bytes], encoding: str, *, replace: bool, name: 
 def invalid_text(around: bytes, encoding: str, name: str) -> SnowflakeError:
     """The error for bytes that are not text: 100144."""
     kind = "UTF8" if encoding == "utf-8" else encoding
-    return SnowflakeError(100144, "22000", f"Invalid {kind} detected in string '{around.hex().upper()}'\n  File '{name}'")
+    return SnowflakeError(
+        100144, "22000", f"Invalid {kind} detected in string '{around.hex().upper()}'\n  File '{name}'"
+    )
 
 
 def _plain(path: Path) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from itertools import count
 
 from sqlglot import exp
 
-from polynya.catalog.model import ColumnDef, Table, View
+from polynya.catalog.model import ColumnDef, Sequence, Table, View
 from polynya.dialect import casts
 from polynya.dialect.binder import Binder, Scope, dynamic_name, position, resolve_identifier
 from polynya.dialect.binds import Binds
@@ -39,14 +39,14 @@ class _Target:
     name: str
     qualifiers: tuple[str, str]
 
-    def column(self, name: str, node: exp.Expression) -> ColumnDef:
+    def column(self, name: str, node: exp.Expr) -> ColumnDef:
         for column in self.table.columns:
             if column.name == name:
                 return column
         raise invalid_identifier(name, position(node))
 
 
-def run(execution: Execution, tree: exp.Expression, binds: Binds, describe_only: bool = False) -> ResultSet:
+def run(execution: Execution, tree: exp.Expr, binds: Binds, describe_only: bool = False) -> ResultSet:
     """Runs one DML statement.
 
     Args:
@@ -58,6 +58,8 @@ def run(execution: Execution, tree: exp.Expression, binds: Binds, describe_only:
     Raises:
         SnowflakeError: nothing has changed then.
     """
+    if not execution.context.parameter("AUTOCOMMIT") and not describe_only:
+        execution.connection.begin()
     env = Environment(execution.context, execution, binds)
     statement = _STATEMENTS.get(type(tree))
     if statement is None:
@@ -73,7 +75,7 @@ def rows_affected(result: ResultSet, total: int) -> ResultSet:
     return result
 
 
-def _target(env: Environment, node: exp.Expression) -> _Target:
+def _target(env: Environment, node: exp.Expr) -> _Target:
     """The table of INSERT INTO, UPDATE, DELETE FROM or MERGE INTO."""
     if not isinstance(node, exp.Table):
         raise unsupported(f"writing to {node.sql('snowflake')}")
@@ -206,7 +208,7 @@ def _values(env: Environment, values: exp.Values, target: _Target, chosen: list[
     )
 
 
-def _is_default(cell: exp.Expression) -> bool:
+def _is_default(cell: exp.Expr) -> bool:
     if isinstance(cell, exp.Var):
         return cell.name.upper() == "DEFAULT"
     return (
@@ -245,6 +247,8 @@ def default_value(env: Environment, column: ColumnDef) -> Expr:
         from polynya.dialect.sequences import value_of
 
         sequence = env.context.catalog.by_id(column.autoincrement)
+        if not isinstance(sequence, Sequence):
+            raise compilation_error(2003, "02000", f"The sequence of column '{column.name}' does not exist.")
         return assigned(value_of(env, sequence), column, env)
     if column.default:
         return assigned(Binder(env, Scope()).expression(parse_expression(column.default)), column, env)
@@ -371,7 +375,7 @@ def _update(env: Environment, tree: exp.Update, describe_only: bool) -> tuple[St
     return StatementType.UPDATE, {"number of rows updated": updated, "number of multi-joined rows updated": 0}
 
 
-def _others(node: exp.Expression, binder: Binder) -> str:
+def _others(node: exp.Expr, binder: Binder) -> str:
     """The relations of UPDATE ... FROM or DELETE ... USING, bound beside the target."""
     from polynya.dialect.sources import _bind_item, _bind_join
 
@@ -560,7 +564,7 @@ def _apply(env: Environment, action: _Action, target: _Target, scratch: str) -> 
     )
 
 
-_Statement = Callable[[Environment, exp.Expression, bool], tuple[StatementType, dict[str, int]]]
+_Statement = Callable[[Environment, exp.Expr, bool], tuple[StatementType, dict[str, int]]]
 _STATEMENTS: dict[type, _Statement] = {
     exp.Insert: _insert,  # type: ignore[dict-item]
     exp.MultitableInserts: _insert_many,  # type: ignore[dict-item]

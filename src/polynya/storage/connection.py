@@ -76,6 +76,9 @@ class Connection:
         self._duck = duck
         self.engine = engine
         self.lock_timeout = 43200.0
+        # Ids of the open transaction and of the last one that ended: CURRENT_TRANSACTION, LAST_TRANSACTION.
+        self.transaction_id: int | None = None
+        self.last_transaction_id: int | None = None
         self._explicit = False
         self._started = False  # whether DuckDB has a transaction open for us
         self._aborted = False  # whether DuckDB refuses that transaction
@@ -136,6 +139,7 @@ class Connection:
         """Opens a transaction; does nothing if one is open."""
         if not self._explicit:
             self._explicit = True
+            self.transaction_id = time.time_ns()
             self._snapshot = self.engine.locks.sequence
 
     def commit(self) -> None:
@@ -339,6 +343,7 @@ class Connection:
         self._started = self._aborted = False
 
     def _end(self, committed: bool) -> None:
+        self.last_transaction_id, self.transaction_id = self.transaction_id, None
         self._explicit = self._started = self._aborted = False
         self._writes.clear()
         self._release(committed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 MAX_VARCHAR = 16_777_216
 MAX_BINARY = 8_388_608
@@ -22,6 +22,7 @@ class SqlType:
         key: key type of MAP.
         fields: (name, type) of a structured OBJECT.
         element_nullable: whether items of a structured ARRAY or values of a MAP may be NULL.
+        collation: of VARCHAR, e.g. ``en-ci``, or ""; types that differ only in it are equal.
     """
 
     name: str
@@ -32,6 +33,7 @@ class SqlType:
     key: SqlType | None = None
     fields: tuple[tuple[str, SqlType], ...] | None = None
     element_nullable: bool = True
+    collation: str = field(default="", compare=False)
 
     @property
     def is_timestamp(self) -> bool:

@@ -129,14 +129,26 @@ def array_size(call: Call) -> Expr:
 def array_append(call: Call) -> Expr:
     array = _array(call)
     item = _item(call, 1, array)
-    return derive(f"to_json(list_append(sf_items({array.sql}), {item_sql(item)}))", array.type, array, item, nullable=array.nullable)
+    return derive(
+        f"to_json(list_append(sf_items({array.sql}), {item_sql(item)}))",
+        array.type,
+        array,
+        item,
+        nullable=array.nullable,
+    )
 
 
 @scalar("ARRAY_PREPEND", args=2)
 def array_prepend(call: Call) -> Expr:
     array = _array(call)
     item = _item(call, 1, array)
-    return derive(f"to_json(list_prepend({item_sql(item)}, sf_items({array.sql})))", array.type, array, item, nullable=array.nullable)
+    return derive(
+        f"to_json(list_prepend({item_sql(item)}, sf_items({array.sql})))",
+        array.type,
+        array,
+        item,
+        nullable=array.nullable,
+    )
 
 
 @scalar("ARRAY_INSERT", args=3)
@@ -144,7 +156,10 @@ def array_insert(call: Call) -> Expr:
     array, position = _array(call), call.arg(1, INTEGER)
     item = _item(call, 2, array)
     sql = once(
-        lambda items, p, i: _rebuilt(f"sf_array_insert({items}, {p}, {i})"), f"sf_items({array.sql})", position.sql, item_sql(item)
+        lambda items, p, i: _rebuilt(f"sf_array_insert({items}, {p}, {i})"),
+        f"sf_items({array.sql})",
+        position.sql,
+        item_sql(item),
     )
     return derive(sql, array.type, array, position, item)
 
@@ -199,7 +214,9 @@ def array_sort(call: Call) -> Expr:
     direction = "'ASC', 'NULLS LAST'" if ascending else "'DESC', 'NULLS LAST'"
     ordered = f"sf_array_sort({{l}}, {direction})"
     absent = f"list_filter({{l}}, lambda e: e = {UNDEFINED})"
-    return _transformed(call, f"list_concat({absent}, {ordered})" if nulls_first else f"list_concat({ordered}, {absent})")
+    return _transformed(
+        call, f"list_concat({absent}, {ordered})" if nulls_first else f"list_concat({ordered}, {absent})"
+    )
 
 
 def _flag(call: Call, index: int, default: bool) -> bool:
@@ -233,7 +250,9 @@ def array_extreme(call: Call) -> Expr:
     return derive(semistructured.structured_value_sql(found.sql, element), element, found, nullable=True)
 
 
-_NOT_NESTED = raise_sql(100107, "22000", "'Not an array: ''Input argument to ARRAY_FLATTEN is not an array of arrays'''")
+_NOT_NESTED = raise_sql(
+    100107, "22000", "'Not an array: ''Input argument to ARRAY_FLATTEN is not an array of arrays'''"
+)
 
 
 @scalar("ARRAY_FLATTEN", args=1)
@@ -242,9 +261,7 @@ def array_flatten(call: Call) -> Expr:
 
     def body(items: str) -> str:
         inner = f"CASE WHEN starts_with(e::VARCHAR, '[') THEN sf_items(e) ELSE {_NOT_NESTED}::JSON[] END"
-        return (
-            f"CASE WHEN NOT list_contains({items}, {UNDEFINED}) THEN to_json(flatten(list_transform({items}, lambda e: {inner}))) END"
-        )
+        return f"CASE WHEN NOT list_contains({items}, {UNDEFINED}) THEN to_json(flatten(list_transform({items}, lambda e: {inner}))) END"
 
     element = array.type.element
     kind = element if element is not None and element.name == "ARRAY" else ARRAY
@@ -280,7 +297,9 @@ def array_position(call: Call) -> Expr:
     array = _array(call, 1)
     value = as_variant(_item(call, 0, array))
     position = f"list_position(sf_items({array.sql}), coalesce({value.sql}, {UNDEFINED}))"
-    return derive(once(lambda p: f"CAST(nullif({p}, 0) - 1 AS DECIMAL(9,0))", position), _POSITION, value, array, nullable=True)
+    return derive(
+        once(lambda p: f"CAST(nullif({p}, 0) - 1 AS DECIMAL(9,0))", position), _POSITION, value, array, nullable=True
+    )
 
 
 # --- two and more arrays ----------------------------------------------------------------------------------------------
@@ -296,7 +315,9 @@ def array_cat(call: Call) -> Expr:
     left, right = _array(call), _array(call, 1)
 
     def body(x: str, y: str) -> str:
-        return f"CASE WHEN {x} IS NOT NULL AND {y} IS NOT NULL THEN to_json(list_concat(sf_items({x}), sf_items({y}))) END"
+        return (
+            f"CASE WHEN {x} IS NOT NULL AND {y} IS NOT NULL THEN to_json(list_concat(sf_items({x}), sf_items({y}))) END"
+        )
 
     return derive(once(body, left, right), _common(left, right), left, right)
 
@@ -327,7 +348,9 @@ def arrays_to_object(call: Call) -> Expr:
 
     def body(k: str, v: str) -> str:
         pairs = f"list_transform(list_zip({k}, {v}), lambda z: {{'k': sf_string(z[1]), 'v': z[2]}})"
-        kept = f"list_filter({pairs}, lambda a: a.k IS NOT NULL AND NOT starts_with(a.k, chr(1)) AND a.v <> {UNDEFINED})"
+        kept = (
+            f"list_filter({pairs}, lambda a: a.k IS NOT NULL AND NOT starts_with(a.k, chr(1)) AND a.v <> {UNDEFINED})"
+        )
         return (
             f"CASE WHEN {k} IS NULL OR {v} IS NULL THEN NULL WHEN len({k}) <> len({v}) THEN {_UNEQUAL}::JSON"
             f" ELSE sf_distinct_object({kept}) END"

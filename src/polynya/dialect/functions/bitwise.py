@@ -35,7 +35,9 @@ def _on_binary(call: Call, operation: str) -> Expr:
         raise SnowflakeError(
             1027, "22023", f"SQL compilation error:\nInvalid value ['{side}'] for parameter 'padding location'"
         )
-    wrong = raise_sql(100270, "22023", "'The lengths of two variable-sized fields do not match: ' || {0} || ' and ' || {1}")
+    wrong = raise_sql(
+        100270, "22023", "'The lengths of two variable-sized fields do not match: ' || {0} || ' and ' || {1}"
+    )
     pad = "rpad" if side == "RIGHT" else "lpad"
 
     def combined(a: str, b: str) -> str:
@@ -58,7 +60,9 @@ def _on_binary(call: Call, operation: str) -> Expr:
 def bit_not(call: Call) -> Expr:
     if call.arg(0).type.name == "BINARY":
         value = call.arg(0)
-        sql = once(lambda text: f"CASE WHEN octet_length({text}) = 0 THEN {text} ELSE (~({text}::BIT))::BLOB END", value)
+        sql = once(
+            lambda text: f"CASE WHEN octet_length({text}) = 0 THEN {text} ELSE (~({text}::BIT))::BLOB END", value
+        )
         return derive(sql, value.type, value)
     value = call.arg(0, INTEGER)
     return derive(f"CAST(~{_huge(value)} AS {INTEGER.duckdb})", INTEGER, value)

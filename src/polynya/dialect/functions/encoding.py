@@ -59,8 +59,10 @@ def base64_encode(call: Call) -> Expr:
     sources = [source for source in (value, size, alphabet) if source is not None]
     if size is not None and size.constant != 0:
         sql = once(
-            lambda text, width: f"CASE WHEN {width} > 0 THEN "
-            f"rtrim(regexp_replace({text}, '(.{{' || {width} || '}})', '\\1' || chr(10), 'g'), chr(10)) ELSE {text} END",
+            lambda text, width: (
+                f"CASE WHEN {width} > 0 THEN "
+                f"rtrim(regexp_replace({text}, '(.{{' || {width} || '}})', '\\1' || chr(10), 'g'), chr(10)) ELSE {text} END"
+            ),
             sql,
             as_bigint(size),
         )
@@ -77,7 +79,11 @@ def _decoded(call: Call, octets: str, text: Expr, *sources: Expr) -> Expr:
     if attempt:
         return derive(f"TRY({sql})", result, *sources, nullable=True)
     kind = "base64" if "BASE64" in call.name else "hex"
-    wrong = raise_sql(100203 if kind == "base64" else 100201, "22023", f"'The following string is not a legal {kind}-encoded value: ''' || {text.atom} || ''''")
+    wrong = raise_sql(
+        100203 if kind == "base64" else 100201,
+        "22023",
+        f"'The following string is not a legal {kind}-encoded value: ''' || {text.atom} || ''''",
+    )
     checked = f"CASE WHEN TRY({sql}) IS NULL AND {text.atom} IS NOT NULL THEN {wrong} ELSE {sql} END"
     return derive(checked, result, *sources)
 
@@ -234,7 +240,9 @@ def _parse_ip(text: str | None, kind: str | None, permissive: bool | None) -> st
     found: dict[str, object] = {
         "family": ip.version,
         "host": address,
-        "ip_fields": [int(ip) >> shift & 0xFFFFFFFF for shift in (96, 64, 32, 0)] if ip.version == 6 else [int(ip), 0, 0, 0],
+        "ip_fields": [int(ip) >> shift & 0xFFFFFFFF for shift in (96, 64, 32, 0)]
+        if ip.version == 6
+        else [int(ip), 0, 0, 0],
         "ip_type": kind.lower(),
         "netmask_prefix_length": network.prefixlen if network else None,
         "snowflake$type": "ip_address",
@@ -246,7 +254,10 @@ def _parse_ip(text: str | None, kind: str | None, permissive: bool | None) -> st
     else:
         found["hex_ipv6"] = f"{int(ip):032X}"
         if network:
-            found |= {"hex_ipv6_range_start": f"{int(network[0]):032X}", "hex_ipv6_range_end": f"{int(network[-1]):032X}"}
+            found |= {
+                "hex_ipv6_range_start": f"{int(network[0]):032X}",
+                "hex_ipv6_range_end": f"{int(network[-1]):032X}",
+            }
     return json.dumps(dict(sorted(found.items())), separators=(",", ":"))
 
 

@@ -185,8 +185,10 @@ def ceil_or_floor(call: Call) -> Expr:
             return f"{function}({text})"
         comparison, operator = ("<", "+") if function == "ceil" else (">", "-")
         return once(
-            lambda value: f"CASE WHEN trunc({value}, {scale}) {comparison} {value} "
-            f"THEN trunc({value}, {scale}) {operator} {_unit(scale)} ELSE trunc({value}, {scale}) END",
+            lambda value: (
+                f"CASE WHEN trunc({value}, {scale}) {comparison} {value} "
+                f"THEN trunc({value}, {scale}) {operator} {_unit(scale)} ELSE trunc({value}, {scale}) END"
+            ),
             text,
         )
 
@@ -250,8 +252,10 @@ def factorial(call: Call) -> Expr:
     value = call.arg(0, INTEGER)
     wrong = raise_sql(100167, "22023", "'Invalid argument for function FACTORIAL: ' || {0} || ' is not in 0 to 33'")
     sql = once(
-        lambda n: f"CASE WHEN {n} BETWEEN 0 AND 33 THEN CAST(factorial({n}::INTEGER) AS DECIMAL(38,0)) "
-        f"WHEN {n} IS NOT NULL THEN {wrong.format(n)} END",
+        lambda n: (
+            f"CASE WHEN {n} BETWEEN 0 AND 33 THEN CAST(factorial({n}::INTEGER) AS DECIMAL(38,0)) "
+            f"WHEN {n} IS NOT NULL THEN {wrong.format(n)} END"
+        ),
         as_bigint(value),
     )
     return derive(sql, INTEGER, value)
@@ -262,8 +266,10 @@ def haversine(call: Call) -> Expr:
     """Great-circle distance in kilometres between two points given in degrees."""
     points = [as_float(call, index) for index in range(4)]
     sql = once(
-        lambda lat1, lon1, lat2, lon2: f"2 * 6371 * asin(sqrt(pow(sin(radians({lat2} - {lat1}) / 2), 2) + "
-        f"cos(radians({lat1})) * cos(radians({lat2})) * pow(sin(radians({lon2} - {lon1}) / 2), 2)))",
+        lambda lat1, lon1, lat2, lon2: (
+            f"2 * 6371 * asin(sqrt(pow(sin(radians({lat2} - {lat1}) / 2), 2) + "
+            f"cos(radians({lat1})) * cos(radians({lat2})) * pow(sin(radians({lon2} - {lon1}) / 2), 2)))"
+        ),
         *points,
     )
     return derive(sql, FLOAT, *points, simple=False)
@@ -276,9 +282,11 @@ def width_bucket(call: Call) -> Expr:
     count = call.arg(3, INTEGER)
     wrong = raise_sql(100151, "22023", "'Invalid number of buckets ' || {0} || ' for function WIDTH_BUCKET'")
     sql = once(
-        lambda value, low, high, buckets: f"CASE WHEN {buckets} <= 0 THEN {wrong.format(buckets)} "
-        f"WHEN {value} < {low} THEN 0 WHEN {value} >= {high} THEN {buckets} + 1 "
-        f"ELSE CAST(floor(({value} - {low}) * {buckets} / ({high} - {low})) AS BIGINT) + 1 END",
+        lambda value, low, high, buckets: (
+            f"CASE WHEN {buckets} <= 0 THEN {wrong.format(buckets)} "
+            f"WHEN {value} < {low} THEN 0 WHEN {value} >= {high} THEN {buckets} + 1 "
+            f"ELSE CAST(floor(({value} - {low}) * {buckets} / ({high} - {low})) AS BIGINT) + 1 END"
+        ),
         *values,
         as_bigint(count),
     )

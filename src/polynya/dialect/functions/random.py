@@ -56,8 +56,10 @@ def normal(call: Call) -> Expr:
     mean, deviation, source = as_float(call, 0), as_float(call, 1), call.arg(2)
     unit = "((hash({0}, {1}) + 1::UHUGEINT) / 18446744073709551617::DOUBLE)"
     sql = once(
-        lambda draw: f"{mean.atom} + {deviation.atom} * sqrt(-2 * ln({unit.format(draw, 1)})) "
-        f"* cos(2 * pi() * {unit.format(draw, 2)})",
+        lambda draw: (
+            f"{mean.atom} + {deviation.atom} * sqrt(-2 * ln({unit.format(draw, 1)})) "
+            f"* cos(2 * pi() * {unit.format(draw, 2)})"
+        ),
         source,
     )
     return derive(sql, FLOAT, mean, deviation, source, simple=False)
@@ -92,8 +94,10 @@ def randstr(call: Call) -> Expr:
     size, source = call.arg(0, INTEGER), call.arg(1)
     letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
     sql = once(
-        lambda draw: f"array_to_string(list_transform(range({as_bigint(size)}), "
-        f"lambda i: substring('{letters}', (hash({draw}, i) % 62 + 1)::BIGINT, 1)), '')",
+        lambda draw: (
+            f"array_to_string(list_transform(range({as_bigint(size)}), "
+            f"lambda i: substring('{letters}', (hash({draw}, i) % 62 + 1)::BIGINT, 1)), '')"
+        ),
         source,
     )
     result = varchar(max(size.constant, 1)) if isinstance(size.constant, int) else VARCHAR

@@ -93,9 +93,7 @@ def regexp_substr(call: Call) -> Expr:
     group = _group(call, parameters, 5)
     wanted = as_bigint(occurrence) if occurrence is not None else "1"
     matches = f"regexp_extract_all({_from_position(text.sql, position)}, {_pattern(pattern, parameters)}, {group})"
-    return derive(
-        f"({matches})[{wanted}]", text.type, *_sources(text, pattern, position, occurrence), nullable=True
-    )
+    return derive(f"({matches})[{wanted}]", text.type, *_sources(text, pattern, position, occurrence), nullable=True)
 
 
 @scalar("REGEXP_SUBSTR_ALL", "REGEXP_EXTRACT_ALL", args=(2, 6))
@@ -137,7 +135,9 @@ def regexp_instr(call: Call) -> Expr:
         else:
             size = f"length({matches}[{wanted}])"
         end = f" + {size}" if option else ""
-        return f"CASE WHEN len({matches}) >= {wanted} THEN {before} + {first}{end} WHEN {matches} IS NOT NULL THEN 0 END"
+        return (
+            f"CASE WHEN len({matches}) >= {wanted} THEN {before} + {first}{end} WHEN {matches} IS NOT NULL THEN 0 END"
+        )
 
     sql = once(found, _from_position(text.atom, position))
     return derive(f"CAST({sql} AS {COUNT.duckdb})", COUNT, *sources)

@@ -129,7 +129,9 @@ def to_array(call: Call) -> Expr:
         return casts.cast(value, ARRAY, call.context)
     if value.type == NULL:
         return null(ARRAY)
-    sql = once(lambda x: f"CASE WHEN {x} IS NOT NULL THEN json_array({semistructured.value_sql(x, value.type)}) END", value)
+    sql = once(
+        lambda x: f"CASE WHEN {x} IS NOT NULL THEN json_array({semistructured.value_sql(x, value.type)}) END", value
+    )
     return derive(sql, ARRAY, value)
 
 
@@ -178,7 +180,9 @@ def _get_path(value: Expr, text: Expr) -> Expr:
     return derive(once(body, value, text), VARIANT, value, text, nullable=True)
 
 
-_PATH_STEP = re.compile(r"""\[\s*(?:(\d+)|'((?:[^'\\]|\\.|'')*)'|"((?:[^"\\]|\\.)*)")\s*\]|[.:]?\s*(?:"((?:[^"]|"")*)"|([^.:\[\]"]+))""")
+_PATH_STEP = re.compile(
+    r"""\[\s*(?:(\d+)|'((?:[^'\\]|\\.|'')*)'|"((?:[^"\\]|\\.)*)")\s*\]|[.:]?\s*(?:"((?:[^"]|"")*)"|([^.:\[\]"]+))"""
+)
 
 
 def parse_path(text: str) -> list[Step]:
@@ -213,7 +217,9 @@ def _get_path_values(values: pa.Array, paths: pa.Array) -> pa.Array:
             return None
         found = variant.decode(text)
         for step in parse_path(steps_text):
-            if (isinstance(step, str) and isinstance(found, dict) and step in found) or (isinstance(step, int) and isinstance(found, list) and step < len(found)):
+            if (isinstance(step, str) and isinstance(found, dict) and step in found) or (
+                isinstance(step, int) and isinstance(found, list) and step < len(found)
+            ):
                 found = found[step]
             else:
                 return None
@@ -225,7 +231,9 @@ def _get_path_values(values: pa.Array, paths: pa.Array) -> pa.Array:
 @scalar("STRIP_NULL_VALUE", args=1)
 def strip_null_value(call: Call) -> Expr:
     value = as_variant(container(call, 0))
-    return derive(once(lambda v: f"CASE WHEN {v}::VARCHAR = 'null' THEN NULL ELSE {v} END", value), VARIANT, value, nullable=True)
+    return derive(
+        once(lambda v: f"CASE WHEN {v}::VARCHAR = 'null' THEN NULL ELSE {v} END", value), VARIANT, value, nullable=True
+    )
 
 
 @scalar("IS_NULL_VALUE", args=1)
@@ -252,7 +260,9 @@ def _pairs(call: Call) -> list[tuple[Expr, Expr]]:
     if len(call) == 1 and _is_star(call.nodes[0]):
         return [(string_literal(name), value) for name, value in call.binder.star_columns(call.nodes[0])]
     if len(call) % 2:
-        raise compilation_error(1040, "22000", f"Function {call.name} requires an even number of arguments.", call.position)
+        raise compilation_error(
+            1040, "22000", f"Function {call.name} requires an even number of arguments.", call.position
+        )
     pairs = []
     for index in range(0, len(call), 2):
         key = call.arg(index)
@@ -274,7 +284,9 @@ def object_keys(call: Call) -> Expr:
 
 
 def _object(call: Call, index: int = 0) -> Expr:
-    return call.arg(index, OBJECT) if call.arg(index).type.name == "VARIANT" else container(call, index, "OBJECT", "MAP")
+    return (
+        call.arg(index, OBJECT) if call.arg(index).type.name == "VARIANT" else container(call, index, "OBJECT", "MAP")
+    )
 
 
 _KEY_EXISTS = raise_sql(100083, "22000", "'Object already contains key ''' || k || ''''")
@@ -306,7 +318,9 @@ def object_delete(call: Call) -> Expr:
     def body(v: str) -> str:
         return f"CASE WHEN {v} IS NOT NULL THEN sf_object(list_filter(sf_attributes({v}), lambda a: NOT list_contains([{listed}], a.k))) END"
 
-    return derive(once(body, value), value.type if value.type.name == "MAP" else OBJECT, value, *keys, nullable=value.nullable)
+    return derive(
+        once(body, value), value.type if value.type.name == "MAP" else OBJECT, value, *keys, nullable=value.nullable
+    )
 
 
 @scalar("OBJECT_PICK", args=(2, None))
@@ -478,6 +492,8 @@ def map_cat(call: Call) -> Expr:
 
     def body(x: str, y: str) -> str:
         kept = f"list_filter(sf_attributes({x}), lambda a: NOT list_contains(json_keys({y}), a.k))"
-        return f"CASE WHEN {x} IS NOT NULL AND {y} IS NOT NULL THEN sf_object(list_concat({kept}, sf_attributes({y}))) END"
+        return (
+            f"CASE WHEN {x} IS NOT NULL AND {y} IS NOT NULL THEN sf_object(list_concat({kept}, sf_attributes({y}))) END"
+        )
 
     return derive(once(body, left, right), left.type, left, right)

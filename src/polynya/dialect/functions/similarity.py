@@ -75,9 +75,7 @@ def _levenshtein(left: str | None, right: str | None) -> int | None:
 
 def _by_characters(native: str, python: str) -> str:
     """SQL template that takes the engine's function for ASCII strings and ours for others."""
-    return (
-        f"CASE WHEN strlen({{0}}) = length({{0}}) AND strlen({{1}}) = length({{1}}) THEN {native} ELSE {python} END"
-    )
+    return f"CASE WHEN strlen({{0}}) = length({{0}}) AND strlen({{1}}) = length({{1}}) THEN {native} ELSE {python} END"
 
 
 @scalar("EDITDISTANCE", args=(2, 3))

@@ -30,7 +30,7 @@ from polynya.types.sqltype import (
 COUNT = number(18, 0)  # lengths, positions and counts
 
 # Characters after which INITCAP begins a word.
-_WORD_DELIMITERS = " \t\n\r\f\v!?@\"^#$&~_,.:;+-*%/|\\[](){}<>"
+_WORD_DELIMITERS = ' \t\n\r\f\v!?@"^#$&~_,.:;+-*%/|\\[](){}<>'
 
 
 def is_binary(call: Call, index: int = 0) -> bool:
@@ -143,9 +143,11 @@ def pad(call: Call) -> Expr:
         padding = call.arg(2, BINARY)
         result = binary(min(max(constant, 1), MAX_BINARY) if constant is not None else MAX_BINARY)
         sql = once(
-            lambda value, wanted, fill: f"CASE WHEN octet_length({fill}) = 0 "
-            f"THEN unhex(left(hex({value}), 2 * {wanted})) "
-            f"ELSE unhex({function}(hex({value}), 2 * {wanted}, hex({fill}))) END",
+            lambda value, wanted, fill: (
+                f"CASE WHEN octet_length({fill}) = 0 "
+                f"THEN unhex(left(hex({value}), 2 * {wanted})) "
+                f"ELSE unhex({function}(hex({value}), 2 * {wanted}, hex({fill}))) END"
+            ),
             base,
             count,
             padding,
@@ -159,8 +161,9 @@ def pad(call: Call) -> Expr:
         return derive(f"{function}({base.sql}, {count}, {padding.sql})", result, base, size, padding)
     # Nothing to pad with: the text stays as short as it is.
     sql = once(
-        lambda value, wanted, fill: f"CASE WHEN {fill} = '' THEN left({value}, {wanted}) "
-        f"ELSE {function}({value}, {wanted}, {fill}) END",
+        lambda value, wanted, fill: (
+            f"CASE WHEN {fill} = '' THEN left({value}, {wanted}) ELSE {function}({value}, {wanted}, {fill}) END"
+        ),
         base,
         count,
         padding,
@@ -243,9 +246,11 @@ def split_part(call: Call) -> Expr:
         sql = f"split_part({text.sql}, {delimiter.sql}, {part})"
     else:
         sql = once(
-            lambda value, separator, n: f"CASE WHEN {separator} = '' AND {value} IS NOT NULL "
-            f"THEN CASE WHEN {n} IN (1, -1) THEN {value} WHEN {n} IS NOT NULL THEN '' END "
-            f"ELSE split_part({value}, {separator}, {n}) END",
+            lambda value, separator, n: (
+                f"CASE WHEN {separator} = '' AND {value} IS NOT NULL "
+                f"THEN CASE WHEN {n} IN (1, -1) THEN {value} WHEN {n} IS NOT NULL THEN '' END "
+                f"ELSE split_part({value}, {separator}, {n}) END"
+            ),
             text,
             delimiter,
             part,
@@ -286,8 +291,10 @@ def split(call: Call) -> Expr:
         sql = f"string_split({text.sql}, {separator.sql})"
     else:
         sql = once(
-            lambda value, between: f"CASE WHEN {between} = '' THEN CASE WHEN {value} IS NOT NULL THEN [{value}] END "
-            f"ELSE string_split({value}, {between}) END",
+            lambda value, between: (
+                f"CASE WHEN {between} = '' THEN CASE WHEN {value} IS NOT NULL THEN [{value}] END "
+                f"ELSE string_split({value}, {between}) END"
+            ),
             text,
             separator,
         )
@@ -426,9 +433,11 @@ def position(call: Call) -> Expr:
         sql = f"instr({base.sql}, {wanted.sql})"
     else:
         sql = once(
-            lambda needle, text, first: f"CASE WHEN contains(substring({text}, {first}), {needle}) "
-            f"THEN instr(substring({text}, {first}), {needle}) + {first} - 1 "
-            f"WHEN {needle} IS NOT NULL AND {text} IS NOT NULL AND {first} IS NOT NULL THEN 0 END",
+            lambda needle, text, first: (
+                f"CASE WHEN contains(substring({text}, {first}), {needle}) "
+                f"THEN instr(substring({text}, {first}), {needle}) + {first} - 1 "
+                f"WHEN {needle} IS NOT NULL AND {text} IS NOT NULL AND {first} IS NOT NULL THEN 0 END"
+            ),
             wanted,
             base,
             as_bigint(start),
@@ -448,8 +457,10 @@ def chr_(call: Call) -> Expr:
     code = call.arg(0, INTEGER)
     wrong = raise_sql(100210, "22023", "'Invalid Unicode code point ' || {0} || ' for function CHR.'")
     sql = once(
-        lambda value: f"CASE WHEN {value} BETWEEN 0 AND 1114111 THEN chr(CAST({value} AS INTEGER)) "
-        f"WHEN {value} IS NOT NULL THEN {wrong.format(value)} END",
+        lambda value: (
+            f"CASE WHEN {value} BETWEEN 0 AND 1114111 THEN chr(CAST({value} AS INTEGER)) "
+            f"WHEN {value} IS NOT NULL THEN {wrong.format(value)} END"
+        ),
         as_bigint(code),
     )
     return derive(sql, varchar(1), code)

@@ -1,0 +1,331 @@
+"""What CREATE, ALTER and DROP of all kinds share: modifiers, where an object goes, status texts, property lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from polynya.catalog.kinds import depth_of, is_temporary, key_of, kind_of, sql_kind
+from polynya.catalog.model import CatalogObject, Database, Schema
+from polynya.catalog.store import INFORMATION_SCHEMA, Catalog
+from polynya.dialect.tokens import TokenStream
+from polynya.errors import SnowflakeError, already_exists, compilation_error
+from polynya.statements.base import CREATE_MODIFIERS, Execution
+from polynya.types.resultset import ResultSet, status
+
+DONE = "Statement executed successfully."
+
+
+def done() -> ResultSet:
+    """The answer of most DDL."""
+    return status(DONE)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Create:
+    """The words between CREATE and an object's name."""
+
+    replace: bool = False
+    or_alter: bool = False
+    if_not_exists: bool = False
+    temporary: bool = False
+    transient: bool = False
+    secure: bool = False
+    recursive: bool = False
+
+
+def read_create(stream: TokenStream, kind: str) -> Create:
+    """Reads ``CREATE [OR REPLACE] [modifiers] kind [IF NOT EXISTS]``.
+
+    Args:
+        stream: at CREATE.
+        kind: upper-case words.
+    """
+    create = Create()
+    stream.expect("CREATE")
+    words = kind.split()
+    while not stream.at(*words):
+        if stream.accept("OR", "REPLACE"):
+            create.replace = True
+        elif stream.accept("OR", "ALTER"):
+            create.or_alter = True
+        elif stream.accept_one("TEMPORARY", "TEMP", "VOLATILE"):
+            create.temporary = True
+        elif stream.accept("TRANSIENT"):
+            create.transient = True
+        elif stream.accept("SECURE"):
+            create.secure = True
+        elif stream.accept("RECURSIVE"):
+            create.recursive = True
+        elif not stream.accept_one(*CREATE_MODIFIERS):
+            raise stream.error()
+    stream.expect(*words)
+    create.if_not_exists = stream.accept("IF", "NOT", "EXISTS")
+    return create
+
+
+def accept_if_not_exists(stream: TokenStream, create: Create) -> None:
+    """IF NOT EXISTS after the name, where Snowflake allows it too."""
+    if stream.accept("IF", "NOT", "EXISTS"):
+        create.if_not_exists = True
+
+
+@dataclass(slots=True)
+class Place:
+    """Where a new object goes: its parent's id and its name; ``text`` is its full name."""
+
+    parent: int
+    name: str
+    text: str
+
+
+def place_of(execution: Execution, kind: str, parts: list[str], operation: str = "") -> Place:
+    """The place that a new object's name means.
+
+    Raises:
+        SnowflakeError: 002003 if its database or schema does not exist; 090105, 090106 without a current one.
+    """
+    catalog, context = execution.context.catalog, execution.context
+    depth = depth_of(kind)
+    full = catalog.qualify(context, parts, depth, operation or f"CREATE {kind}")
+    if depth == 1:
+        return Place(0, full[0], full[0])
+    database = catalog.get(context, "DATABASE", full[:1])
+    if depth == 2:
+        if full[1] == INFORMATION_SCHEMA:
+            raise already_exists(INFORMATION_SCHEMA)
+        return Place(database.id, full[1], full_text(full))
+    schema = catalog.get(context, "SCHEMA", full[:2])
+    if schema.id < 0:
+        raise SnowflakeError(3001, "42501", f"SQL access control error:\nInsufficient privileges to operate on schema '{INFORMATION_SCHEMA}'")
+    return Place(schema.id, full[2], full_text(full))
+
+
+def full_text(parts: list[str]) -> str:
+    """A full name as error texts print it."""
+    from polynya.catalog.names import join_name
+
+    return join_name(parts)
+
+
+@dataclass(slots=True)
+class Existing:
+    """What already has the name of an object to be created: ``keep`` is the answer if it stays."""
+
+    replaced: CatalogObject | None = None
+    keep: ResultSet | None = None
+
+
+def look(execution: Execution, create: Create, kind: str, place: Place, key: str | None = None) -> Existing:
+    """Whether an object can be created.
+
+    Args:
+        execution: of the statement.
+        create: its modifiers.
+        kind: TABLE for tables and views.
+        place: where it goes.
+        key: its signature if it is a routine.
+
+    Raises:
+        SnowflakeError: 002002 if the name is taken and is neither to be replaced nor kept.
+    """
+    catalog, context = execution.context.catalog, execution.context
+    key = key or place.name
+    temporary = context.temporary.get((place.parent, kind, key))
+    permanent = catalog.child(place.parent, kind, key)
+    found = temporary if create.temporary else permanent
+    if create.if_not_exists and (temporary or permanent) is not None:
+        return Existing(keep=status(f"{place.name} already exists, statement succeeded."))
+    if found is not None and not create.replace:
+        raise already_exists(place.text)
+    return Existing(replaced=found)
+
+
+def check_type(found: CatalogObject, wanted: str) -> None:
+    """Raises 002203 unless an object is of the kind that a statement names (TABLE, VIEW, DYNAMIC TABLE)."""
+    actual = sql_kind(found)
+    if actual != wanted and not (actual == "DYNAMIC TABLE" and wanted == "TABLE"):
+        raise compilation_error(
+            2203, "02000", f"Object found is of type '{actual}', specified type '{wanted}' is not compatible."
+        )
+
+
+def put(execution: Execution, item: CatalogObject, replaced: CatalogObject | None, *, copy_grants: bool = False) -> None:
+    """Adds a new object in the place of the one it replaces."""
+    catalog, context = execution.context.catalog, execution.context
+    if is_temporary(item):
+        if replaced is not None:
+            remove(execution, replaced)
+        catalog.add_temporary(context, item)
+        return
+    catalog.add(item, replaces=replaced)
+    if replaced is not None and not copy_grants:
+        catalog.rename_in_grants(sql_kind(replaced), catalog.full_name(replaced), None)
+
+
+def remove(execution: Execution, item: CatalogObject) -> None:
+    """Drops an object: a permanent one can come back, a temporary one goes with its rows."""
+    catalog, context = execution.context.catalog, execution.context
+    if is_temporary(item):
+        catalog.drop_temporary(context, item)
+        stored = getattr(item, "stored_as", "")
+        if stored.startswith("temp."):
+            execution.connection.execute(f"DROP TABLE IF EXISTS {stored}")
+        return
+    name = catalog.full_name(item)
+    catalog.drop(item)
+    catalog.rename_in_grants(sql_kind(item), name, None)
+
+
+def rename(execution: Execution, item: CatalogObject, parts: list[str]) -> None:
+    """Gives an object another name, perhaps in another schema.
+
+    Raises:
+        SnowflakeError: 002002 if the name is taken.
+    """
+    catalog, context = execution.context.catalog, execution.context
+    kind = kind_of(item)
+    old_path = catalog.path(item)
+    depth = depth_of(kind)
+    # Parts left out are the session's current ones, as in any other statement.
+    place = place_of(execution, kind, parts, f"ALTER {kind}")
+    key = key_of(item)
+    new_key = place.name + key[len(item.name) :]
+    taken = context.temporary if is_temporary(item) else None
+    if (
+        (place.parent, kind, new_key) in taken
+        if taken is not None
+        else catalog.child(place.parent, kind, new_key) is not None
+    ) and (place.parent, new_key) != (item.parent, key):
+        raise already_exists(place.text)
+    if taken is not None:
+        taken.pop((item.parent, kind, key), None)
+        item.parent, item.name = place.parent, place.name
+        taken[item.parent, kind, new_key] = item
+        return
+    item.parent, item.name = place.parent, place.name
+    catalog.update(item)
+    catalog.rename_in_grants(sql_kind(item), full_text(old_path), catalog.full_name(item))
+    _follow_rename(execution, item, old_path, depth)
+
+
+def _follow_rename(execution: Execution, item: CatalogObject, old_path: list[str], depth: int) -> None:
+    """The session's current database or schema keeps being current under its new name."""
+    context = execution.context
+    if isinstance(item, Database) and context.database == old_path[-1]:
+        context.database = item.name
+    if isinstance(item, Schema) and (context.database, context.schema) == tuple(old_path[-2:]):
+        context.schema = item.name
+
+
+def save(execution: Execution, item: CatalogObject) -> None:
+    """Writes a changed object; a temporary one lives in its session only."""
+    if not is_temporary(item):
+        execution.context.catalog.update(item)
+
+
+def owner(execution: Execution) -> str:
+    return execution.context.role or ""
+
+
+# --- properties -------------------------------------------------------------------------------------------------------
+
+
+def read_value(stream: TokenStream) -> Any:
+    """The value of a property: a string, a number, TRUE or FALSE, a list in parentheses (of values, or of
+    ``KEY = value`` pairs, as a dict), or a word or name as upper-case text."""
+    if stream.at_string():
+        return stream.string()
+    if stream.accept("("):
+        return _read_list(stream)
+    negative = stream.accept("-")
+    token = stream.next()
+    text = token.text
+    if text[:1].isdigit():
+        number = float(text) if "." in text else int(text)
+        return -number if negative else number
+    if text.upper() in ("TRUE", "FALSE") and token.token_type.name != "IDENTIFIER":
+        return text.upper() == "TRUE"
+    if token.token_type.name == "IDENTIFIER" or stream.at("."):
+        stream.index -= 1
+        return full_text(stream.name())
+    return text.upper()
+
+
+def _read_list(stream: TokenStream) -> Any:
+    items: list[Any] = []
+    pairs: dict[str, Any] = {}
+    while not stream.accept(")"):
+        if stream.index + 1 < len(stream.tokens) and stream.tokens[stream.index + 1].text == "=":
+            key = stream.word()
+            stream.expect("=")
+            pairs[key] = read_value(stream)
+        else:
+            items.append(read_value(stream))
+        stream.accept(",")
+    return pairs if pairs and not items else items
+
+
+def read_properties(stream: TokenStream) -> dict[str, Any]:
+    """Reads ``KEY = value`` pairs up to the statement's end or a word that no ``=`` follows."""
+    found: dict[str, Any] = {}
+    while not stream.done:
+        stream.accept(",")
+        following = stream.tokens[stream.index + 1] if stream.index + 1 < len(stream.tokens) else None
+        if following is None or following.text != "=":
+            break
+        key = stream.word()
+        stream.expect("=")
+        found[key] = read_value(stream)
+    return found
+
+
+def read_tags(execution: Execution, stream: TokenStream) -> dict[str, str]:
+    """Reads ``name = 'value', ...`` of TAG; the names are made full."""
+    catalog, context = execution.context.catalog, execution.context
+    found = {}
+    while True:
+        parts = stream.name()
+        stream.expect("=")
+        found[full_text(catalog.qualify(context, parts))] = stream.string()
+        if not stream.accept(","):
+            return found
+
+
+def read_tag_names(execution: Execution, stream: TokenStream) -> list[str]:
+    """Reads ``name, ...`` of UNSET TAG; the names are made full."""
+    catalog, context = execution.context.catalog, execution.context
+    found = [full_text(catalog.qualify(context, stream.name()))]
+    while stream.accept(","):
+        found.append(full_text(catalog.qualify(context, stream.name())))
+    return found
+
+
+def set_properties(item: CatalogObject, properties: dict[str, Any]) -> None:
+    """Stores properties: COMMENT in its field, the rest in ``options``."""
+    for key, value in properties.items():
+        if key == "COMMENT":
+            item.comment = str(value)
+        else:
+            item.options[key] = value
+
+
+def unset_properties(stream: TokenStream, item: CatalogObject) -> None:
+    """Reads ``NAME, ...`` of UNSET and puts these properties back to their defaults."""
+    while True:
+        key = stream.word()
+        if key == "COMMENT":
+            item.comment = ""
+        else:
+            item.options.pop(key, None)
+        if not stream.accept(",") and stream.done:
+            return
+
+
+def catalog_of(execution: Execution) -> Catalog:
+    return execution.context.catalog
