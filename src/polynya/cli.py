@@ -9,10 +9,12 @@ import json
 import os
 import shlex
 import signal
+import ssl
 import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import click
@@ -36,9 +38,7 @@ class _Commands(click.Group):
             raise _Failure(str(error)) from None
 
 
-_home = click.option(
-    "--home", metavar="DIR", help="The warehouse's folder. Default: $POLYNYA_HOME, else ~/.polynya."
-)
+_home = click.option("--home", metavar="DIR", help="The warehouse's folder. Default: $POLYNYA_HOME, else ~/.polynya.")
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -64,7 +64,9 @@ def init(home: str | None, account: str, port: int | None) -> None:
     place = Home.find(home)
     create(place, account.upper(), port)
     connection = place.connection()
-    click.echo(f"Made the warehouse {place.path} with the user {connection['user']}; its password is in connections.toml.")
+    click.echo(
+        f"Made the warehouse {place.path} with the user {connection['user']}; its password is in connections.toml."
+    )
     click.echo(f"Start it with: polynya start{_home_option(home)}")
 
 
@@ -72,9 +74,12 @@ def init(home: str | None, account: str, port: int | None) -> None:
 @_home
 @click.option("--host", metavar="ADDRESS", help="Listen on this address instead of this machine's loopback.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Listen on this port; 0 takes any free one.")
+@click.option("--tls/--no-tls", default=None, help="Serve HTTPS with a certificate of its own. Default: as last time.")
 @click.option("--foreground", is_flag=True, help="Stay in the terminal and log to it.")
 @click.option("--times", hidden=True, help="JSON object of server.times.Times; for tests.")
-def start(home: str | None, host: str | None, port: int | None, foreground: bool, times: str | None) -> None:
+def start(
+    home: str | None, host: str | None, port: int | None, tls: bool | None, foreground: bool, times: str | None
+) -> None:
     """Starts the server and waits until it answers.
 
     Example: polynya start --port 8600
@@ -86,7 +91,7 @@ def start(home: str | None, host: str | None, port: int | None, foreground: bool
         from polynya.server.times import Times
 
         configure_logging()
-        serve(place, host, port, Times(**json.loads(times)) if times else None)
+        serve(place, host, port, tls, Times(**json.loads(times)) if times else None)
         return
     running = _running(place)
     if running is not None:
@@ -94,7 +99,7 @@ def start(home: str | None, host: str | None, port: int | None, foreground: bool
         return
     from polynya.server.local import launch
 
-    launch(place, host, port)
+    launch(place, host, port, tls)
     address = place.address()
     assert address is not None
     click.echo(f"The server is ready at {address.url} (process {address.pid}).")
@@ -135,7 +140,7 @@ def status(home: str | None, as_json: bool) -> None:
     running = _running(place) if place.exists else None
     if running is not None:
         answer.update(running=True, pid=running.pid, host=running.host, port=running.port, url=running.url)
-        answer.update(_ask(running))
+        answer.update(_ask(place, running))
         answer["memory_mb"] = _memory(running.pid)
     if as_json:
         click.echo(json.dumps(answer))
@@ -163,9 +168,10 @@ def sql(home: str | None, statements: tuple[str, ...], as_json: bool) -> None:
     connection = place.connection()
     if _running(place) is None:
         raise _Failure(f"No server runs for {place.path}: start it with `polynya start{_home_option(home)}`.")
-    text = ";\n".join(statements) if statements else click.get_text_stream("stdin").read()
+    text = ";\n".join(statements) if statements else sys.stdin.read()
     if not text.strip():
         raise click.UsageError('Give a statement, e.g. polynya sql "SELECT 1".')
+    os.environ.update(place.environment())  # its certificate, if it has one
     from polynya.server.terminal import run_sql
 
     if not run_sql(connection, text, as_json):
@@ -220,9 +226,11 @@ def _running(home: Home) -> Address | None:
         time.sleep(0.05)
 
 
-def _ask(address: Address) -> dict[str, Any]:
+def _ask(home: Home, address: Address) -> dict[str, Any]:
+    """What the server says of itself."""
+    trusted = ssl.create_default_context(cafile=home.tls / "ca.pem") if address.protocol == "https" else None
     try:
-        with urllib.request.urlopen(f"{address.url}/polynya/status", timeout=5) as answer:
+        with urllib.request.urlopen(f"{address.url}/polynya/status", timeout=5, context=trusted) as answer:
             return json.load(answer)
     except (urllib.error.URLError, OSError, ValueError):
         return {"answers": False}
@@ -231,7 +239,7 @@ def _ask(address: Address) -> dict[str, Any]:
 def _memory(pid: int) -> float | None:
     """Resident memory of a process in MB, where /proc says it."""
     try:
-        with open(f"/proc/{pid}/statm") as file:
-            return round(int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
+        words = Path(f"/proc/{pid}/statm").read_text().split()
+        return round(int(words[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
     except (OSError, ValueError):
         return None

@@ -1,13 +1,14 @@
 """The home folder: everything one warehouse keeps, and how clients find it.
 
-    catalog.sqlite      databases, roles, users ...
-    connections.toml    the connection ``polynya`` (mode 600), in the form all Snowflake clients read
-    lake/ ...           tables
-    stages/             files of internal stages
-    results/            results of the last 24 hours
-    server.log          what the server has to say
-    server.json         where the running server listens
-    server.lock         held by the running server
+catalog.sqlite      databases, roles, users ...
+connections.toml    the connection ``polynya`` (mode 600), in the form all Snowflake clients read
+lake/ ...           tables
+stages/             files of internal stages
+results/            results of the last 24 hours
+tls/                a certificate of its own, if it serves TLS
+server.log          what the server has to say
+server.json         where the running server listens
+server.lock         held by the running server
 """
 
 from __future__ import annotations
@@ -80,6 +81,10 @@ class Home:
         return self.path / "server.lock"
 
     @property
+    def tls(self) -> Path:
+        return self.path / "tls"
+
+    @property
     def address_file(self) -> Path:
         return self.path / "server.json"
 
@@ -102,11 +107,16 @@ class Home:
         try:
             return tomllib.loads(self.connections.read_text())[CONNECTION_NAME]
         except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
-            raise HomeError(f"{self.connections} cannot be read ({error}): restore it or begin anew with another --home.") from None
+            raise HomeError(
+                f"{self.connections} cannot be read ({error}): restore it or begin anew with another --home."
+            ) from None
 
     def write_connection(self, values: dict[str, Any]) -> None:
         """Writes the connection ``polynya``, readable by its owner only."""
-        lines = ["# Written by polynya. `polynya env` prints how Snowflake clients find this file.", f"[{CONNECTION_NAME}]"]
+        lines = [
+            "# Written by polynya. `polynya env` prints how Snowflake clients find this file.",
+            f"[{CONNECTION_NAME}]",
+        ]
         lines += [f"{name} = {json.dumps(value)}" for name, value in values.items()]
         unfinished = self.connections.with_suffix(".toml.part")
         unfinished.unlink(missing_ok=True)
@@ -122,8 +132,12 @@ class Home:
             return None
 
     def environment(self) -> dict[str, str]:
-        """The variables by which Snowflake's clients find the connection."""
-        return {"SNOWFLAKE_HOME": str(self.path), "SNOWFLAKE_DEFAULT_CONNECTION_NAME": CONNECTION_NAME}
+        """The variables by which Snowflake's clients find the connection, and trust its certificate if it has one."""
+        variables = {"SNOWFLAKE_HOME": str(self.path), "SNOWFLAKE_DEFAULT_CONNECTION_NAME": CONNECTION_NAME}
+        if self.connection().get("protocol") == "https":
+            variables["REQUESTS_CA_BUNDLE"] = str(self.tls / "bundle.pem")
+            variables["NODE_EXTRA_CA_CERTS"] = str(self.tls / "ca.pem")
+        return variables
 
 
 def create(home: Home, account: str = DEFAULT_ACCOUNT, port: int | None = None) -> None:
@@ -138,7 +152,9 @@ def create(home: Home, account: str = DEFAULT_ACCOUNT, port: int | None = None) 
         HomeError: if there is one already, or the folder holds something else.
     """
     if home.exists:
-        raise HomeError(f"There is a warehouse in {home.path} already: start it with `polynya start --home {home.path}`.")
+        raise HomeError(
+            f"There is a warehouse in {home.path} already: start it with `polynya start --home {home.path}`."
+        )
     try:
         home.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         others = [item.name for item in home.path.iterdir() if ".part" not in item.name]

@@ -10,7 +10,7 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,13 @@ def _session(connection: str | None, need: str | None = None) -> Iterator[Any]:
             )
         yield session
     finally:
+        _close(session)
+
+
+def _close(session: Any) -> None:
+    from snowflake.snowpark.exceptions import SnowparkClientException
+
+    with suppress(SnowparkClientException):  # what went wrong before is what matters
         session.close()
 
 
@@ -107,7 +114,7 @@ def setup(connection: str | None, users: tuple[str, ...], as_json: bool) -> None
     try:
         passwords = set_up(session, users=users)
     finally:
-        session.close()
+        _close(session)
     if as_json:
         _echo_json({"first_passwords": passwords})
         return
@@ -331,7 +338,7 @@ def demo(connection: str | None, trips: Path | None, plot: Path) -> None:
             title = f"{kind} per day at {answer['stations']} stations, and the next {scored.h} days"
             plot_forecast(session, scored.model, cutoff, plot, title)
     finally:
-        session.close()
+        _close(session)
     figures = answer["models"][scored.model]
     click.echo()
     if answer["synthetic"]:

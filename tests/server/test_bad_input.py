@@ -81,10 +81,17 @@ def test_statement_that_is_none(http_client: Http, body: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/", 404), ("GET", "/queries/v1/query-request", 405), ("GET", "/x/../../etc/passwd", 404), ("PUT", "/session", 405)],
+    [
+        ("GET", "/", 404),
+        ("GET", "/queries/v1/query-request", 405),
+        ("GET", "/x/../../etc/passwd", 404),
+        ("PUT", "/session", 405),
+    ],
 )
 def test_addresses_that_nobody_asks_for(warehouse: Warehouse, method: str, path: str, status: int) -> None:
-    connection = http.client.HTTPConnection(warehouse.connection_parameters["host"], warehouse.connection_parameters["port"])
+    connection = http.client.HTTPConnection(
+        warehouse.connection_parameters["host"], warehouse.connection_parameters["port"]
+    )
     connection.request(method, path)
     assert connection.getresponse().status == status
     connection.close()

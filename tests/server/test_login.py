@@ -69,7 +69,9 @@ def test_database_alone_takes_its_public_schema(connect: Callable[..., Snowflake
 
 
 def test_session_parameters(connect: Callable[..., SnowflakeConnection]) -> None:
-    client = connect(session_parameters={"TIMEZONE": "Asia/Tokyo", "QUERY_TAG": "t", "PYTHON_CONNECTOR_USE_NANOARROW": True})
+    client = connect(
+        session_parameters={"TIMEZONE": "Asia/Tokyo", "QUERY_TAG": "t", "PYTHON_CONNECTOR_USE_NANOARROW": True}
+    )
     assert client._session_parameters["TIMEZONE"] == "Asia/Tokyo"
     assert client._session_parameters["CLIENT_STAGE_ARRAY_BINDING_THRESHOLD"] == 65280
 
@@ -82,7 +84,9 @@ def test_key_pair(connect: Callable[..., SnowflakeConnection], warehouse: Wareho
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     body = "".join(public.splitlines()[1:-1])
     connect().cursor().execute(f"CREATE OR REPLACE USER key_user RSA_PUBLIC_KEY='{body}' DEFAULT_ROLE=PUBLIC")
-    parameters = {name: value for name, value in warehouse.connection_parameters.items() if name not in ("password", "role")}
+    parameters = {
+        name: value for name, value in warehouse.connection_parameters.items() if name not in ("password", "role")
+    }
     private = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     with snowflake.connector.connect(**{**parameters, "user": "key_user", "private_key": private}) as client:
         assert client.cursor().execute("SELECT CURRENT_USER()").fetchone() == ("KEY_USER",)

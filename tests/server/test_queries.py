@@ -129,7 +129,9 @@ def test_malformed_binds(http_client: Http) -> None:
 
 # --- many rows -----------------------------------------------------------------------------------------------------------
 
-MANY = "SELECT SEQ8() AS id, 'name ' || id AS name, id / 7 AS part FROM TABLE(GENERATOR(ROWCOUNT => 400000)) ORDER BY id"
+MANY = (
+    "SELECT SEQ8() AS id, 'name ' || id AS name, id / 7 AS part FROM TABLE(GENERATOR(ROWCOUNT => 400000)) ORDER BY id"
+)
 
 
 @pytest.mark.parametrize("form", ["ARROW", "JSON"])
@@ -206,7 +208,7 @@ def test_asynchronous_query_that_fails(connect: Connect) -> None:
     cursor = client.cursor()
     query_id = cursor.execute_async("SELECT * FROM no_such_table")["queryId"]
     wait_for_status(client, query_id, {QueryStatus.FAILED_WITH_ERROR})
-    with pytest.raises(ProgrammingError, match="does not exist|current database"):
+    with pytest.raises(ProgrammingError, match=r"does not exist|current database"):
         cursor.get_results_from_sfqid(query_id)
 
 

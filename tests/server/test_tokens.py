@@ -47,13 +47,18 @@ def test_idle_session_ends(hasty: Warehouse) -> None:
 
 
 def test_unknown_token(anonymous: Http) -> None:
-    anonymous.token = "ver:1-hint:0-unknown"  # noqa: S105
+    anonymous.token = "ver:1-hint:0-unknown"
     assert anonymous.query("SELECT 1")["code"] == "390111"
     assert anonymous.call("POST", "/session/token-request", {})["code"] == "390114"
 
 
 def test_no_token(anonymous: Http) -> None:
-    for path in ("/queries/v1/query-request", "/session/heartbeat", "/session?delete=true", "/queries/v1/abort-request"):
+    for path in (
+        "/queries/v1/query-request",
+        "/session/heartbeat",
+        "/session?delete=true",
+        "/queries/v1/abort-request",
+    ):
         assert anonymous.call("POST", path, {})["code"] == "390104"
     assert anonymous.call("GET", "/queries/01c0-x/result")["code"] == "390104"
     assert anonymous.call("GET", "/monitoring/queries/01c0-x")["code"] == "390104"

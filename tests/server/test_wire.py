@@ -90,7 +90,12 @@ CASES: list[tuple[str, SqlType, list[Any], list[Any] | None]] = [
         [local("2024-07-02T03:04:05.123456", 330), local("1960-01-01T00:00:00", -480), None],
     ),
     ("tz to the second", timestamp("TZ", 0), [tz("2024-07-02T03:04:05", 0)], [local("2024-07-02T03:04:05", 0)]),
-    ("variant", VARIANT, ['{"a":[1,{}]}', '"x"', "1.5", None], ['{\n  "a": [\n    1,\n    {}\n  ]\n}', '"x"', "1.5", None]),
+    (
+        "variant",
+        VARIANT,
+        ['{"a":[1,{}]}', '"x"', "1.5", None],
+        ['{\n  "a": [\n    1,\n    {}\n  ]\n}', '"x"', "1.5", None],
+    ),
     ("array", ARRAY, ["[]", "[1]"], ["[]", "[\n  1\n]"]),
 ]
 
@@ -150,7 +155,14 @@ def test_json_rows(kind: SqlType, values: list[Any], read: list[Any] | None) -> 
         assert same(left, right), (left, right)
 
 
-NARROW = [([1], "int8"), ([127, -128], "int8"), ([128], "int16"), ([32768], "int32"), ([2**31], "int64"), ([2**63], "decimal")]
+NARROW = [
+    ([1], "int8"),
+    ([127, -128], "int8"),
+    ([128], "int16"),
+    ([32768], "int32"),
+    ([2**31], "int64"),
+    ([2**63], "decimal"),
+]
 
 
 @pytest.mark.parametrize(("values", "width"), NARROW)
@@ -171,7 +183,9 @@ def test_pandas_gets_numbers_and_timestamps_as_such() -> None:
         }
     )
     body = arrow_wire.plan(columns, table, Style()).encode(table.to_batches())
-    (got,) = list(PyArrowTableIterator(None, body, ArrowConverterContext({"TIMEZONE": ZONE}), False, False, False, True))
+    (got,) = list(
+        PyArrowTableIterator(None, body, ArrowConverterContext({"TIMEZONE": ZONE}), False, False, False, True)
+    )
     assert got.column("N").to_pylist() == [1.25, None]
     assert str(got.schema.field("T").type) == "timestamp[ns]"
     assert got.column("T").to_pylist()[0] == datetime(2024, 1, 2)

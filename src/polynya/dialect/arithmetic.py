@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from polynya.dialect.expression import Expr, derive, once
+from polynya.dialect.expression import Expr, derive, null, once
 from polynya.storage.errors import raise_sql
 from polynya.types.sqltype import FLOAT, SqlType, number
 
@@ -39,6 +39,8 @@ def multiply(left: Expr, right: Expr) -> Expr:
         return derive(f"{left.atom} * {right.atom}", FLOAT, left, right, simple=False)
     a, b = left.type, right.type
     result = product_type(a, b)
+    if _is_null(left, right):
+        return null(result)
     full_scale = a.scale + b.scale
     if full_scale > 38:
         text = f"sf_decimal_multiply({left.sql}::VARCHAR, {right.sql}::VARCHAR, {result.scale})"
@@ -63,6 +65,8 @@ def divide(left: Expr, right: Expr, *, zero_by_zero: bool = False) -> Expr:
     """
     left, right = _aligned(left, right)
     result = FLOAT if left.type == FLOAT else quotient_type(left.type, right.type)
+    if _is_null(left, right):
+        return null(result)
     by_zero = f"CAST(0 AS {result.duckdb})" if zero_by_zero else DIVISION_BY_ZERO
     if left.type == FLOAT:
 
@@ -90,6 +94,8 @@ def modulo(left: Expr, right: Expr) -> Expr:
         scale = max(left.type.scale, right.type.scale)
         whole = max(left.type.precision - left.type.scale, right.type.precision - right.type.scale)
         result = number(max(whole + scale, 1), scale)
+    if _is_null(left, right):
+        return null(result)
 
     def remainder(dividend: str, divisor: str) -> str:
         operation = f"{_as(dividend, left.type, result)} % {_as(divisor, right.type, result)}"
@@ -145,6 +151,8 @@ def _sum(operator: str, left: Expr, right: Expr) -> Expr:
         return derive(f"{left.atom} {operator} {right.atom}", FLOAT, left, right, simple=False)
     a, b = left.type, right.type
     result = sum_type(a, b)
+    if _is_null(left, right):
+        return null(result)
     if result.precision > _NARROW >= max(a.precision, b.precision):
         text = f"CAST({left.sql} AS {result.duckdb}) {operator} {right.atom}"
         # The widened operand makes DuckDB's result one digit wider than Snowflake's.
@@ -196,6 +204,11 @@ def _fits(operand: Expr, limit: float) -> bool:
     if operand.is_constant and operand.constant is not None:
         return abs(operand.constant) <= limit
     return 10 ** (operand.type.precision - operand.type.scale) <= limit
+
+
+def _is_null(left: Expr, right: Expr) -> bool:
+    """Whether an operand is NULL as written: DuckDB would give the result another type."""
+    return left.constant is None or right.constant is None
 
 
 def _constant_not_zero(operand: Expr) -> bool:

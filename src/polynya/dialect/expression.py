@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -121,38 +122,46 @@ def boolean_literal(value: bool) -> Expr:
 
 _WRITTEN_TWICE = 60  # characters of SQL that may stand in a text several times
 _VOLATILE = ("random()", "uuid()", "nextval(")
+_LITERAL = re.compile(r"-?[\d.]+|'(?:[^']|'')*'")
 
 
 def once(body: Callable[..., str], *values: Expr | str) -> str:
     """SQL that uses values several times but holds their SQL once.
 
     Long or volatile values become parameters of a DuckDB lambda, so that nested operations do not grow without bound
-    and RANDOM() is drawn once; columns and literals are written as they are.
+    and RANDOM() is drawn once; columns and literals are written as they are. All values are computed, whichever of
+    them the body then uses.
 
     Args:
-        body: makes the SQL from the values' texts, which may be operands as they stand.
+        body: makes the SQL from the values' texts, which may be operands as they stand. It must not hold other SQL
+            than these and literals: DuckDB's lambdas hold no subqueries and, in a correlated subquery, no columns.
         values: expressions, or SQL texts that may be operands.
     """
     texts = [value.atom if isinstance(value, Expr) else value for value in values]
-    long = [
-        index
-        for index, value in enumerate(values)
-        if len(texts[index]) > _WRITTEN_TWICE
-        or (isinstance(value, Expr) and value.volatile)
-        or any(name in texts[index] for name in _VOLATILE)
-    ]
-    if not long:
+    if not any(_is_long(value, text) for value, text in zip(values, texts, strict=True)):
         return body(*texts)
     # The parameter's name differs from that of any lambda around or inside, whose texts differ.
     name = f"v{crc32(chr(0).join(texts).encode()):08x}"
-    if len(long) == 1:
-        held = texts[long[0]]
-        texts[long[0]] = name
+    held = [
+        index
+        for index, value in enumerate(values)
+        if not (value.is_constant if isinstance(value, Expr) else _LITERAL.fullmatch(value))
+    ]
+    if len(held) == 1:
+        bound = texts[held[0]]
+        texts[held[0]] = name
     else:
-        held = "{" + ", ".join(f"'f{index}': {texts[index]}" for index in long) + "}"
-        for index in long:
+        bound = "{" + ", ".join(f"'f{index}': {texts[index]}" for index in held) + "}"
+        for index in held:
             texts[index] = f"{name}.f{index}"
-    return f"list_transform([{held}], lambda {name}: {body(*texts)})[1]"
+    return f"list_transform([{bound}], lambda {name}: {body(*texts)})[1]"
+
+
+def _is_long(value: Expr | str, text: str) -> bool:
+    """Whether a value may not be written twice."""
+    if isinstance(value, Expr) and (value.volatile or value.is_constant):
+        return value.volatile
+    return len(text) > _WRITTEN_TWICE or "SELECT" in text or any(name in text for name in _VOLATILE)
 
 
 def as_bigint(expr: Expr) -> str:

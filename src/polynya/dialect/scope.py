@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from polynya.types.resultset import Column
 from polynya.types.sqltype import SqlType
+
+if TYPE_CHECKING:
+    from polynya.dialect.expansion import Expansion
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,13 @@ class Source:
             columns of relations to its left (LATERAL).
         columns: in order.
         hidden: columns that ``*`` does not show but names find (METADATA$FILENAME, a generator's row number).
+        expansion: set for a table function that makes rows of each row to its left; see ``dialect.expansion``.
     """
 
     sql: str
     columns: list[SourceColumn]
     hidden: list[SourceColumn] = field(default_factory=list)
+    expansion: Expansion | None = None
 
 
 @dataclass(slots=True)

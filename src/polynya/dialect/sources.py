@@ -9,6 +9,7 @@ from sqlglot import exp
 from polynya.catalog.model import Table, View
 from polynya.dialect import casts
 from polynya.dialect.binder import Binder, Scope, dynamic_name, position, resolve_identifier
+from polynya.dialect.expansion import expand
 from polynya.dialect.expression import Expr, derive, quote
 from polynya.dialect.scope import Relation, Source, SourceColumn, source_columns, stored_names
 from polynya.dialect.table_functions import TABLE_FUNCTIONS
@@ -240,7 +241,7 @@ def rename_columns(source: Source, names: list[str], what: str) -> Source:
         replace(column, name=names[index]) if index < len(names) else column
         for index, column in enumerate(source.columns)
     ]
-    return Source(source.sql, columns, source.hidden)
+    return replace(source, columns=columns)
 
 
 def _input_source(columns: list[Column], table: object, binder: Binder) -> Source:
@@ -391,6 +392,8 @@ def _bind_join(join: exp.Join, left_text: str, binder: Binder) -> str:
         relation.outer = True
     for relation in left if side in ("RIGHT", "FULL") else []:
         relation.outer = True
+    if not text and len(right) == 1 and right[0].source.expansion is not None and kind not in ("SEMI", "ANTI"):
+        return expand(left_text, left, right[0], join, binder)
     keyword = "LATERAL " if lateral else ""
     if kind in ("SEMI", "ANTI"):
         del scope.relations[before:]

@@ -248,9 +248,10 @@ def _read(v: str, target: SqlType, model: str, constant: str | None, context: Co
         if pattern is not None:
             steps.append(_from_local(f"try_strptime({v}, {quote_string(pattern)})", target, context))
     century = int(context.parameter("TWO_DIGIT_CENTURY_START") or 1970)
-    steps.append(
-        once(lambda p: _from_parsed(p, target, context), f"sf_parse_datetime({v}, {model}, '{kind}', {century})")
-    )
+    # Held as volatile lest the engine, seeing it twice, computes it for all rows before the quick ways are tried.
+    call = f"sf_parse_datetime({v}, {model}, '{kind}', {century})"
+    parsed = Expr(call, SqlType("OBJECT"), volatile=True)
+    steps.append(once(lambda p: _from_parsed(p, target, context), parsed))
     if not attempt:
         if automatic:
             code, word = _NOT_RECOGNIZED[kind]

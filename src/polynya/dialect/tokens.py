@@ -62,6 +62,10 @@ class TokenStream:
                 return word
         return None
 
+    def at_one(self, *words: str) -> bool:
+        """Whether one of these keywords comes next."""
+        return any(self.at(*word.split()) for word in words)
+
     def expect(self, *words: str) -> None:
         """Steps over these keywords or raises a syntax error."""
         if not self.accept(*words):

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from polynya import __version__
 from polynya.errors import SnowflakeError
-from polynya.server import queries, sessions
+from polynya.server import queries, sessions, transfer
 from polynya.server.reply import BadRequest, error_reply, failure, json_response, success
 from polynya.server.state import State
 
@@ -51,6 +51,8 @@ def create_app(state: State, on_ready: Callable[[], None] | None = None) -> Star
         Route("/queries/{query_id}/abort-request", _answering(queries.abort_by_id), methods=both),
         Route("/monitoring/queries/{query_id}", _answering(queries.monitor), methods=both),
         Route("/results/{query_id}/{secret}/{form}/{number:int}", _answering(queries.chunk), methods=get),
+        Route("/stages/put/{signature}/{expiry}/{path:path}", _answering(transfer.upload), methods=["PUT"]),
+        Route("/stages/get/{signature}/{expiry}/{path:path}", _answering(transfer.download), methods=get),
         Route("/session/v1/login-request", _answering(sessions.login), methods=post),
         Route("/session/token-request", _answering(sessions.renew), methods=post),
         Route("/session/heartbeat", _answering(sessions.heartbeat), methods=post),

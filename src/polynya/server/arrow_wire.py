@@ -89,7 +89,9 @@ def _column(kind: SqlType, values: pa.ChunkedArray, style: Style) -> tuple[pa.Da
             length = kind.length or MAX_BINARY
             return pa.binary(), _cast(pa.binary()), {"charLength": length, "byteLength": length}
         case "VECTOR":
-            arrow = pa.list_(pa.int32() if kind.element and kind.element.name == "NUMBER" else pa.float32(), kind.length)
+            arrow = pa.list_(
+                pa.int32() if kind.element and kind.element.name == "NUMBER" else pa.float32(), kind.length
+            )
             return arrow, _cast(arrow), {}
         case "VARCHAR" | "NULL":
             length = kind.length or MAX_VARCHAR

@@ -94,4 +94,8 @@ def _decimal(micros: pa.Array, scale: int) -> Cells:
 
 
 def _vector(value: list[Any]) -> str:
-    return "[" + ",".join(format(np.float32(item), ".6f") if isinstance(item, float) else str(item) for item in value) + "]"
+    return (
+        "["
+        + ",".join(format(np.float32(item), ".6f") if isinstance(item, float) else str(item) for item in value)
+        + "]"
+    )

@@ -31,6 +31,7 @@ class Warehouse:
         home: folder; made into a warehouse if it is none. None takes a temporary one, deleted at the end.
         port: 0 for any free one.
         account: name of a new home's account.
+        tls: serve HTTPS; ``environment`` holds what clients need to trust the server.
         times: other than the usual ones.
     """
 
@@ -39,12 +40,14 @@ class Warehouse:
         home: str | Path | None = None,
         port: int = 0,
         account: str = "POLYNYA",
+        tls: bool = False,
         times: Times | None = None,
     ) -> None:
         self._temporary = tempfile.mkdtemp(prefix="polynya-") if home is None else None
         self.home = Home.find(home or self._temporary)
         self._port = port
         self._account = account
+        self._tls = tls
         self._times = times
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -65,6 +68,11 @@ class Warehouse:
         return self.home.connection()
 
     @property
+    def environment(self) -> dict[str, str]:
+        """Variables by which any Snowflake client finds the connection ``polynya``, as ``polynya env`` prints them."""
+        return self.home.environment()
+
+    @property
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
@@ -76,7 +84,7 @@ class Warehouse:
         """
         if not self.home.exists:
             create(self.home, self._account)
-        self._process = launch(self.home, port=self._port, times=self._times)
+        self._process = launch(self.home, port=self._port, tls=self._tls, times=self._times)
 
     def stop(self) -> None:
         """Stops the server; all data stays in the home."""
@@ -99,7 +107,11 @@ class Warehouse:
 
 
 def launch(
-    home: Home, host: str | None = None, port: int | None = None, times: Times | None = None
+    home: Home,
+    host: str | None = None,
+    port: int | None = None,
+    tls: bool | None = None,
+    times: Times | None = None,
 ) -> subprocess.Popen[bytes]:
     """Starts a home's server as a process of its own and waits until it answers.
 
@@ -111,11 +123,13 @@ def launch(
         command += ["--host", host]
     if port is not None:
         command += ["--port", str(port)]
+    if tls is not None:
+        command += ["--tls" if tls else "--no-tls"]
     if times is not None:
         command += ["--times", json.dumps(asdict(times))]
     with contextlib.suppress(OSError):
         home.address_file.unlink()
-    with open(home.log, "ab") as log:
+    with home.log.open("ab") as log:
         begin = log.tell()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     deadline = time.monotonic() + _READY_SECONDS
@@ -132,7 +146,7 @@ def launch(
 
 def _last_words(home: Home, begin: int) -> str:
     try:
-        with open(home.log, "rb") as log:
+        with home.log.open("rb") as log:
             log.seek(begin)
             lines = log.read().decode(errors="replace").strip().splitlines()
     except OSError:

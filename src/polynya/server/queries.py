@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import orjson
@@ -27,6 +29,7 @@ from polynya.server.rowtype import row_type
 from polynya.server.sessions import body_of, state_of
 from polynya.server.state import State
 from polynya.server.style import Style
+from polynya.server.transfer import is_local
 from polynya.session.query import Query, cancelled_by_user
 from polynya.session.session import Session
 
@@ -56,40 +59,43 @@ async def query_request(request: Request) -> Response:
         internal=bool(body.get("isInternal")),
         bind_stage=str(body.get("bindStage") or ""),
     )
-    base_url = _base_url(request)
+    write = _writer(request, state, query)
     if new:
-        query.future = state.account.submit(_run, state, session, query, base_url)
+        query.future = state.account.submit(_run, session, query, write)
     if asynchronous:
         return json_response(_in_progress(query, IN_PROGRESS_ASYNC))
-    return await _wait(state, query, base_url, first=new)
+    return await _wait(state, query, write, first=new)
 
 
-def _run(state: State, session: Session, query: Query, base_url: str) -> bytes | None:
+def _writer(request: Request, state: State, query: Query) -> Callable[[], bytes]:
+    """Writes the reply to a finished query for the client that sent this request."""
+    return partial(reply, query, _base_url(request), is_local(request), state.reported(query.session))
+
+
+def _run(session: Session, query: Query, write: Callable[[], bytes]) -> bytes | None:
     """Runs a query and writes its reply, in one go in a thread of the pool."""
     session.run(query)
-    return None if query.asynchronous else reply(query, base_url, state.reported(session))
+    return None if query.asynchronous else write()
 
 
-async def _wait(state: State, query: Query, base_url: str, first: bool = False) -> Response:
+async def _wait(state: State, query: Query, write: Callable[[], bytes], first: bool = False) -> Response:
     """Answers with a query's result, or after a while with the address to ask again.
 
     Args:
         state: of the server.
         query: running or done.
-        base_url: for the addresses of chunks.
+        write: writes the reply.
         first: whether this is the request that began it, whose reply its thread writes.
     """
-    future: Future | None = query.future
+    future: Future[bytes | None] | None = query.future
     if future is not None and not future.done():
         await asyncio.wait([asyncio.wrap_future(future)], timeout=state.times.answer)
         if not future.done():
             return json_response(_in_progress(query, IN_PROGRESS))
     body = future.result() if first and future is not None else None
     if body is None:
-        body = await asyncio.wrap_future(
-            state.account.submit(reply, query, base_url, state.reported(query.session))
-        )
-    return json_response(body)
+        body = await asyncio.wrap_future(state.account.submit(write))
+    return json_response(body or b"")
 
 
 def _in_progress(query: Query, code: str) -> bytes:
@@ -110,7 +116,7 @@ async def query_result(request: Request) -> Response:
     query_id = request.path_params["query_id"]
     query = state.account.query(query_id)
     if query is not None and query.session.context.user == session.context.user:
-        return await _wait(state, query, _base_url(request))
+        return await _wait(state, query, _writer(request, state, query))
     base_url = _base_url(request)
 
     def stored() -> bytes:

@@ -19,6 +19,7 @@ from polynya.server.parameters import Reported
 from polynya.server.reply import error_reply
 from polynya.server.rowtype import row_type
 from polynya.server.style import Style
+from polynya.server.transfer import for_remote
 from polynya.session.results import StoredResult
 from polynya.types.resultset import ResultSet, StatementType
 
@@ -112,12 +113,13 @@ def wants_arrow(context: Context, parameters: dict[str, Any]) -> bool:
     return str(value or "JSON").upper().startswith("ARROW")
 
 
-def reply(query: Query, base_url: str, reported: Reported) -> bytes:
+def reply(query: Query, base_url: str, local: bool, reported: Reported) -> bytes:
     """The reply to a finished query.
 
     Args:
         query: done.
         base_url: of this server as the client reaches it, for chunks.
+        local: whether the client runs on this machine and copies staged files itself.
         reported: which parameters the client knows.
     """
     if query.error is not None:
@@ -125,7 +127,7 @@ def reply(query: Query, base_url: str, reported: Reported) -> bytes:
     assert query.result is not None
     session = query.session
     try:
-        data = _data(query, query.result, base_url)
+        data = _data(query, query.result, base_url, local)
     except SnowflakeError as error:
         return error_reply(error, query.id)
     context = session.context
@@ -139,7 +141,7 @@ def reply(query: Query, base_url: str, reported: Reported) -> bytes:
     return orjson.dumps({"data": data, "code": None, "message": None, "success": True})
 
 
-def _data(query: Query, result: StoredResult | ResultSet, base_url: str) -> dict[str, Any]:
+def _data(query: Query, result: StoredResult | ResultSet, base_url: str, local: bool) -> dict[str, Any]:
     data: dict[str, Any] = {
         "queryId": query.id,
         "sqlState": "00000",
@@ -162,7 +164,7 @@ def _data(query: Query, result: StoredResult | ResultSet, base_url: str) -> dict
         return data
     data["total"] = data["returned"] = result.rows
     if result.transfer is not None:
-        data.update(result.transfer)
+        data.update(result.transfer if local else for_remote(result.transfer, base_url))
         return data
     if result.statement_type == StatementType.MULTI_STATEMENT:
         children = [query.session.account.results.get(child) for child in result.child_query_ids]

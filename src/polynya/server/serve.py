@@ -18,13 +18,20 @@ log = logging.getLogger(__name__)
 _SHUTDOWN_SECONDS = 5
 
 
-def serve(home: Home, host: str | None = None, port: int | None = None, times: Times | None = None) -> None:
+def serve(
+    home: Home,
+    host: str | None = None,
+    port: int | None = None,
+    tls: bool | None = None,
+    times: Times | None = None,
+) -> None:
     """Serves a home until the process is told to stop.
 
     Args:
         home: with a warehouse in it.
         host: address to listen on; default the connection's, which is loopback.
         port: 0 for any free one; default the connection's.
+        tls: serve HTTPS with a certificate of the home's own; default as the connection says.
         times: other than the usual ones.
 
     Raises:
@@ -39,13 +46,13 @@ def serve(home: Home, host: str | None = None, port: int | None = None, times: T
     except Timeout:
         raise HomeError(f"A server for {home.path} is running already: `polynya status --home {home.path}`.") from None
     try:
-        _serve_locked(home, host, port, times or Times())
+        _serve_locked(home, host, port, tls, times or Times())
     finally:
         home.address_file.unlink(missing_ok=True)
         lock.release()
 
 
-def _serve_locked(home: Home, host: str | None, port: int | None, times: Times) -> None:
+def _serve_locked(home: Home, host: str | None, port: int | None, tls: bool | None, times: Times) -> None:
     import uvicorn
 
     from polynya.server.app import create_app
@@ -55,18 +62,26 @@ def _serve_locked(home: Home, host: str | None, port: int | None, times: Times) 
     connection = home.connection()
     host = host or "127.0.0.1"
     chosen = connection["port"] if port is None else port
+    secure = connection["protocol"] == "https" if tls is None else tls
+    certificate = key = None
+    if secure:
+        from polynya.server.certificates import Certificates
+
+        certificates = Certificates(home.tls)
+        certificates.ensure(host)
+        certificate, key = str(certificates.server), str(certificates.server_key)
     listener = _listen(host, chosen)
-    address = Address(os.getpid(), _reachable(host), listener.getsockname()[1])
+    protocol = "https" if secure else "http"
+    address = Address(os.getpid(), _reachable(host), listener.getsockname()[1], protocol)
     account = Account(home.path)
     state = State(account, times)
 
     def ready() -> None:
-        if (connection["host"], connection["port"]) != (address.host, address.port):
-            home.write_connection({**connection, "host": address.host, "port": address.port})
+        here = {"host": address.host, "port": address.port, "protocol": address.protocol}
+        if {name: connection[name] for name in here} != here:
+            home.write_connection({**connection, **here})
         unfinished = home.address_file.with_suffix(".part")
-        unfinished.write_text(
-            json.dumps({"pid": address.pid, "host": address.host, "port": address.port, "protocol": address.protocol})
-        )
+        unfinished.write_text(json.dumps({"pid": address.pid, **here}))
         unfinished.replace(home.address_file)
         log.info("ready at %s, home %s", address.url, home.path)
 
@@ -83,6 +98,8 @@ def _serve_locked(home: Home, host: str | None, port: int | None, times: Times) 
         # Drivers keep connections for long; Snowpark's are idle for minutes.
         timeout_keep_alive=300,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
     )
 
     class Server(uvicorn.Server):
@@ -111,14 +128,16 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise HomeError(f"Port {port} on {host} cannot be used ({error.strerror}): choose another with --port.") from None
+        raise HomeError(
+            f"Port {port} on {host} cannot be used ({error.strerror}): choose another with --port."
+        ) from None
     listener.listen(512)
     return listener
 
 
 def _reachable(host: str) -> str:
     """An address that reaches a server listening on ``host`` from this machine."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
 def configure_logging() -> None:

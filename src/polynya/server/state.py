@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
+
+import pyarrow as pa
 
 from polynya.server.parameters import Reported
 from polynya.server.times import Times
@@ -54,3 +57,14 @@ class State:
         if time.monotonic() - self._expired > _EXPIRE_RESULTS_SECONDS or not self._expired:
             self._expired = time.monotonic()
             self.account.results.expire()
+        if not self.account.running():
+            release_memory()
+
+
+def release_memory() -> None:
+    """Gives memory that large results needed back to the system."""
+    pa.default_memory_pool().release_unused()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError, TypeError):
+        pass  # another C library

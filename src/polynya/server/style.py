@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 
 import orjson
 import pyarrow as pa
@@ -22,7 +22,7 @@ class Style:
     """
 
     indent: int = 2
-    formats: Formats = Formats()
+    formats: Formats = field(default_factory=Formats)
 
     @classmethod
     def of(cls, context: Context) -> Style:

@@ -19,8 +19,11 @@ def run_sql(connection: dict[str, Any], text: str, as_json: bool) -> bool:
     Returns:
         whether all succeeded.
     """
-    import snowflake.connector
-    from snowflake.connector.errors import Error
+    try:
+        import snowflake.connector
+        from snowflake.connector.errors import Error
+    except ImportError:
+        raise click.ClickException("This needs Snowflake's connector: pip install snowflake-connector-python") from None
 
     try:
         with snowflake.connector.connect(**connection) as client:

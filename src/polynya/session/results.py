@@ -7,7 +7,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,8 @@ MEMORY_BYTES = 48 << 20
 MEMORY_COUNT = 2000
 # Of large results altogether; the oldest are removed.
 DISK_BYTES = 32 << 30
+# Files of results that stay mapped into memory.
+_MAPPED = 4
 _HEADER = b"polynya"
 
 
@@ -77,6 +79,11 @@ class StoredResult:
     def bytes(self) -> int:
         return 0 if self._table is None or self.path else self._table.nbytes
 
+    def unmap(self) -> None:
+        """Lets go of a file's pages; the next use maps it again."""
+        if self.path is not None:
+            self._table = None
+
     def result_set(self) -> ResultSet:
         return ResultSet(self.columns, self.table, self.statement_type, self.rows_affected)
 
@@ -102,6 +109,7 @@ class ResultStore:
         self._lock = threading.Lock()
         self._recent: OrderedDict[str, StoredResult] = OrderedDict()
         self._memory = 0
+        self._mapped: deque[StoredResult] = deque()
         # On their way from memory to the database.
         self._leaving: dict[str, StoredResult] = {}
         self._database_lock = threading.Lock()
@@ -178,6 +186,10 @@ class ResultStore:
         with self._lock:
             self._recent[stored.query_id] = stored
             self._memory += stored.bytes
+            if stored.path is not None:
+                self._mapped.append(stored)
+                if len(self._mapped) > _MAPPED:
+                    self._mapped.popleft().unmap()
             full = self._memory > MEMORY_BYTES or len(self._recent) > MEMORY_COUNT
         if full:
             self._shrink(MEMORY_BYTES * 3 // 4, MEMORY_COUNT * 3 // 4)
@@ -227,7 +239,10 @@ class ResultStore:
         unfinished = path.with_suffix(".arrow.part")
         header = {_HEADER: _describe(stored)}
         try:
-            with pa.OSFile(str(unfinished), "wb") as sink, pa.ipc.new_file(sink, schema.with_metadata(header)) as writer:
+            with (
+                pa.OSFile(str(unfinished), "wb") as sink,
+                pa.ipc.new_file(sink, schema.with_metadata(header)) as writer,
+            ):
                 while batches:
                     writer.write_batch(batches.pop(0))
                 for batch in rest:

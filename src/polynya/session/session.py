@@ -36,7 +36,20 @@ log = logging.getLogger(__name__)
 
 # Statements that may run beside another one of their session, on a connection of their own: they neither read nor
 # change the session's transaction, temporary tables or settings.
-_INDEPENDENT = {"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "LIST", "LS", "INSERT", "UPDATE", "DELETE", "MERGE", "COPY"}
+_INDEPENDENT = {
+    "SELECT",
+    "WITH",
+    "SHOW",
+    "DESCRIBE",
+    "DESC",
+    "LIST",
+    "LS",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "MERGE",
+    "COPY",
+}
 # The longest STATEMENT_TIMEOUT_IN_SECONDS: not watched.
 _NO_TIMEOUT = 172_800
 _REQUESTS = 200
@@ -193,9 +206,9 @@ class Session:
             return f"query [{query_id}] terminated."
         return "Specified query is not running or does not exist."
 
-    def abort_all(self, session_id: int) -> str:
-        """Cancels a session's running statements; the text that SYSTEM$CANCEL_ALL_QUERIES answers."""
-        own = self.context.query_id
+    def abort_all(self, session_id: int, own: str) -> str:
+        """Cancels a session's running statements but the one that asks (``own``, its query id); the text that
+        SYSTEM$CANCEL_ALL_QUERIES answers."""
         running = [q for q in self.account.running() if q.session.id == session_id and q.id != own]
         count = sum(self.account.abort(query.id) for query in running)
         return f"cancelled {count} statement(s) in this session."
@@ -279,7 +292,11 @@ class Session:
             cancellable.runs_on(connection)
             try:
                 execution = Execution(
-                    context, connection, self.account.stages, self, lambda nested: self._nested(query, execution, nested)
+                    context,
+                    connection,
+                    self.account.stages,
+                    self,
+                    lambda nested: self._nested(query, execution, nested),
                 )
                 binds = query.binds
                 if query.bind_stage:
@@ -460,5 +477,7 @@ def _internal(error: BaseException, query: Query) -> SnowflakeError:
     log.error("query %s failed inside the server: %s", query.id, query.text[:2000], exc_info=error)
     detail = f"{type(error).__name__}: {error}".strip()[:500]
     return SnowflakeError(
-        _INTERNAL, "XX000", f"SQL execution internal error:\nProcessing aborted by error {detail}; incident {time.time_ns() // 1000}."
+        _INTERNAL,
+        "XX000",
+        f"SQL execution internal error:\nProcessing aborted by error {detail}; incident {time.time_ns() // 1000}.",
     )

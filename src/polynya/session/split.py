@@ -36,9 +36,13 @@ def _statement_end(tokens: list[Token], first: int) -> int:
     """The index of the semicolon that ends the statement which begins at ``first`` (or of the text's end)."""
     if _begins_block(tokens, first):
         return _block_end(tokens, first)
+    routine = _word(tokens, first) == "CREATE"
     for index in range(first, len(tokens)):
         if tokens[index].token_type == TokenType.SEMICOLON:
             return index
+        # A procedure's body without quotes around it.
+        if routine and _word(tokens, index) == "AS" and _begins_block(tokens, index + 1):
+            return _block_end(tokens, index + 1)
     return len(tokens)
 
 

@@ -12,7 +12,7 @@ from polynya.dialect.parse import parse
 from polynya.dialect.query import BoundQuery, bind_query
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import SnowflakeError, compilation_error, syntax_error, unsupported
-from polynya.statements import dml, handlers, transactions
+from polynya.statements import dml, files, handlers, transactions
 from polynya.statements.base import Execution, find_handler
 from polynya.types.arrow import arrow_type, conform
 from polynya.types.resultset import ResultSet, StatementType, rows
@@ -39,6 +39,8 @@ def run(execution: Execution, text: str, binds: Binds | None = None, describe_on
     """
     handlers.load()
     binds = binds or {}
+    if files.is_file_statement(text):  # before its paths are taken for tokens and comments
+        return files.run(execution, text, binds, describe_only)
     stream = TokenStream(text)
     while stream.tokens and stream.tokens[-1].token_type == TokenType.SEMICOLON:
         last = stream.tokens.pop()

@@ -32,6 +32,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from polynya.types import xml_text
+
 TAG = "\x01"
 # How a tag looks inside JSON text.
 ESCAPED_TAG = "\\u0001"
@@ -238,6 +240,8 @@ _DELICATE = re.compile(r"\d{17}|\d[eE]")
 
 def display_text(text: str, indent: int = 2, formats: Formats | None = None) -> str:
     """One value as Snowflake writes it; see ``display``."""
+    if text.startswith('{"$":') and '"@":' in text and xml_text.is_element(element := decode(text)):
+        return xml_text.write(element, indent)
     if ESCAPED_TAG not in text and not _DELICATE.search(text):
         if text[:1] not in "[{" or indent == 0:
             return text

@@ -52,7 +52,7 @@ def forget_raw(session: Session, entries: Sequence[FileEntry]) -> None:
 
 
 def _present(session: Session, table: str, paths: Sequence[str]) -> set[str]:
-    found = session.table(table).filter(F.col("SOURCE_FILE").in_(list(paths))).select("SOURCE_FILE").distinct()
+    found = session.table(table).filter(F.col("SOURCE_FILE").in_(*paths)).select("SOURCE_FILE").distinct()
     return {row["SOURCE_FILE"] for row in found.collect()}
 
 

@@ -94,7 +94,7 @@ def read(session: Session, sources: Sequence[str]) -> list[Issue]:
     """What is noted about these files, in their order."""
     if not sources:
         return []
-    table = session.table(names.LOAD_ISSUES).filter(F.col("SOURCE").in_(list(sources)))
+    table = session.table(names.LOAD_ISSUES).filter(F.col("SOURCE").in_(*sources))
     rows = table.sort("SOURCE", "MEMBER", F.col("LINE").asc_nulls_first()).collect()
     return [Issue(row["SOURCE"], row["MEMBER"], row["LINE"], row["REASON"], row["KEPT"], row["TEXT"]) for row in rows]
 

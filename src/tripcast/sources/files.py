@@ -20,10 +20,15 @@ EXTENSIONS = (".csv", ".zip", ".gz")
 
 
 class SourceFile(Protocol):
-    """A trip file somewhere; ``name`` is the published one, ``size`` in bytes where known."""
+    """A trip file somewhere."""
 
-    name: str
-    size: int | None
+    @property
+    def name(self) -> str:
+        """As published."""
+
+    @property
+    def size(self) -> int | None:
+        """Bytes, where known."""
 
     def fingerprint(self) -> str:
         """A text that changes when the content does."""
@@ -39,11 +44,11 @@ class LocalFile:
     path: Path
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         return self.path.name
 
     @property
-    def size(self) -> int | None:  # type: ignore[override]
+    def size(self) -> int | None:
         return self.path.stat().st_size
 
     def fingerprint(self) -> str:

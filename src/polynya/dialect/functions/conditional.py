@@ -5,6 +5,8 @@ Source: docs.snowflake.com/en/sql-reference/expressions-conditional
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from polynya.dialect import casts
 from polynya.dialect.expression import Expr, derive, null, once
 from polynya.dialect.functions.numeric import as_float, numeric
@@ -33,7 +35,7 @@ def iff(call: Call) -> Expr:
     return derive(sql, common, condition, yes, no, nullable=yes.nullable or no.nullable)
 
 
-@scalar("COALESCE", args=(1, None))
+@scalar("COALESCE", args=(2, None))
 def coalesce(call: Call) -> Expr:
     return _coalesce(call)
 
@@ -63,12 +65,11 @@ def nullif(call: Call) -> Expr:
     if value.type == NULL:
         return null()
 
-    def chosen(text: str) -> str:
-        operand = Expr(text, value.type, value.nullable)
-        equal = call.binder.compare(operand, "=", other, call.nodes[1])
-        return f"CASE WHEN {equal.sql} THEN NULL ELSE {text} END"
+    def chosen(text: str, unwanted: str) -> str:
+        left, right = Expr(text, value.type), replace(other, sql=unwanted, simple=True)
+        return f"CASE WHEN {call.binder.compare(left, '=', right, call.nodes[1]).sql} THEN NULL ELSE {text} END"
 
-    return derive(once(chosen, value), value.type, value, other, nullable=True)
+    return derive(once(chosen, value, other), value.type, value, other, nullable=True)
 
 
 @scalar("NULLIFZERO", args=1)
@@ -92,17 +93,15 @@ def decode(call: Call) -> Expr:
     default = call.arg(len(call) - 1) if len(call) % 2 == 0 else null()
     (*results, default), common = unified(call, [*results, default])
     searched = [call.arg(index) for index in pairs]
-
-    def choice(text: str) -> str:
-        operand = Expr(text, subject.type, subject.nullable)
-        whens = []
-        for value, result in zip(searched, results, strict=True):
-            equal = call.binder.compare(operand, "IS NOT DISTINCT FROM", value, call.nodes[0])
-            whens.append(f"WHEN {equal.sql} THEN {result.sql}")
-        return f"CASE {' '.join(whens)} ELSE {default.sql} END"
-
+    if subject.volatile:
+        raise unsupported("DECODE of a value that differs each time")
+    whens = []
+    for value, result in zip(searched, results, strict=True):
+        equal = call.binder.compare(subject, "IS NOT DISTINCT FROM", value, call.nodes[0])
+        whens.append(f"WHEN {equal.sql} THEN {result.sql}")
+    sql = f"CASE {' '.join(whens)} ELSE {default.sql} END"
     nullable = any(value.nullable for value in (*results, default))
-    return derive(once(choice, subject), common, subject, *searched, *results, default, nullable=nullable)
+    return derive(sql, common, subject, *searched, *results, default, nullable=nullable)
 
 
 @scalar("EQUAL_NULL", args=2)

@@ -33,11 +33,11 @@ def temporal_arg(call: Call, index: int, default: SqlType = TIMESTAMP_NTZ) -> Ex
         return expr
     if expr.type.name in ("VARCHAR", "VARIANT", "NULL"):
         return call.arg(index, default)
-    raise call.wrong_types()
+    raise _wrong_types(call, expr)
 
 
-def _no_days(call: Call, *values: Expr) -> SnowflakeError:
-    """001044: a TIME has no days. The first argument is a word, not a value."""
+def _wrong_types(call: Call, *values: Expr) -> SnowflakeError:
+    """001044 of a function whose other arguments may be words such as ``day``."""
     return invalid_argument_types(call.name, [str(value.type) for value in values], call.position)
 
 
@@ -115,7 +115,7 @@ def dateadd(call: Call) -> Expr:
     if not amount.type.is_numeric:
         amount = call.arg(1, INTEGER)
     if expr.type.name == "TIME" and (unit in MONTHS or unit in DAYS):
-        raise _no_days(call, expr)
+        raise _wrong_types(call, expr)
     moved = add(expr, as_bigint(amount), unit, call.context)
     return derive(moved.sql, moved.type, expr, amount)
 
@@ -186,7 +186,7 @@ def datediff(call: Call) -> Expr:
     start, end = (temporal_arg(call, index, default) for index in (1, 2))
     common = casts.common_type([start.type, end.type])
     if common is None or (common.name == "TIME" and (unit in MONTHS or unit in DAYS)):
-        raise _no_days(call, start, end)
+        raise _wrong_types(call, start, end)
     start, end = (casts.to_common(expr, common, call.context) for expr in (start, end))
     sql = difference(start, end, unit, call.context)
     return derive(sql, number(9, 0) if unit in MONTHS or unit in DAYS else number(18, 0), start, end)
@@ -205,9 +205,9 @@ def difference(start: Expr, end: Expr, unit: str, context: Context) -> str:
     )
     if unit == "nanosecond":
         return f"CAST(CAST(date_diff('microsecond', {first}, {second}) AS DECIMAL(35,0)) * 1000 AS DECIMAL(18,0))"
-    if unit == "week" and week_shift(context):
-        days = 7 - week_shift(context)
-        first, second = f"{first} + to_days({days})", f"{second} + to_days({days})"
+    if unit == "week":  # the engine's own difference of weeks does not count Mondays
+        days = f"date_diff('day', {_truncated(first, unit, context)}, {_truncated(second, unit, context)})"
+        return f"CAST({days} // 7 AS DECIMAL(9,0))"
     digits = 18 if small else 9
     return f"CAST(date_diff('{unit}', {first}, {second}) AS DECIMAL({digits},0))"
 
@@ -249,7 +249,7 @@ def date_trunc(call: Call) -> Expr:
         return expr
     if expr.type.name == "TIME":
         if unit in MONTHS or unit in DAYS:
-            raise _no_days(call, expr)
+            raise _wrong_types(call, expr)
         wall = temporal.wall(expr, call.context)
         return derive(f"CAST(date_trunc('{unit}', {wall}) AS TIME)", expr.type, expr)
     sql = _on_the_clock(expr, lambda wall: _truncated(wall, unit, call.context), call.context)

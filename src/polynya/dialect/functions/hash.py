@@ -112,17 +112,15 @@ def hash_of(values: list[Expr]) -> Expr:
 
 
 def _canonical(value: Expr) -> str:
-    """SQL that is equal for equal numbers, whatever their type."""
+    """SQL that is equal for equal numbers, whatever their type, and unlike any string."""
     if value.type.name == "NUMBER":
         if value.type.scale == 0:
-            return f"{value.atom}::VARCHAR"
-        return f"rtrim(rtrim({value.atom}::VARCHAR, '0'), '.')"
+            return f"'#' || {value.atom}::VARCHAR"
+        return f"'#' || rtrim(rtrim({value.atom}::VARCHAR, '0'), '.')"
     if value.type.name == "FLOAT":
         return once(
-            lambda text: (
-                f"CASE WHEN {text} = trunc({text}) AND abs({text}) < 1e38 "
-                f"THEN {text}::HUGEINT::VARCHAR ELSE {text}::VARCHAR END"
-            ),
+            lambda text: f"'#' || CASE WHEN {text} = trunc({text}) AND abs({text}) < 1e38 "
+            f"THEN {text}::HUGEINT::VARCHAR ELSE {text}::VARCHAR END",
             value,
         )
     return value.sql

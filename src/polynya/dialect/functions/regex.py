@@ -8,6 +8,7 @@ Source: docs.snowflake.com/en/sql-reference/functions-regexp
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from polynya.dialect.expression import Expr, as_bigint, derive, once, quote_string
 from polynya.dialect.functions.string import COUNT
@@ -121,25 +122,23 @@ def regexp_instr(call: Call) -> Expr:
         raise _needs_constant(call, 4)
     wanted = int(occurrence.constant) if occurrence is not None and occurrence.constant is not None else 1
     sources = _sources(text, pattern, position, occurrence)
-    first = as_bigint(position) if position is not None else "1"
-    matched = _pattern(pattern, parameters)
 
-    def found(subject: str) -> str:
+    def found(subject: str, expression: str, first: str) -> str:
+        wanted_pattern = replace(pattern, sql=expression, simple=True)
+        matched = _pattern(wanted_pattern, parameters)
         matches = f"regexp_extract_all({subject}, {matched})"
-        before = f"length({_before(subject, pattern, parameters, wanted)})"
+        before = f"length({_before(subject, wanted_pattern, parameters, wanted)})"
+        size = f"length({matches}[{wanted}])"
         if group != "0":
             # Where the group begins within its match: the text before its first occurrence there.
             inside = f"regexp_extract({matches}[{wanted}], {matched}, {group})"
             before = f"{before} + instr({matches}[{wanted}], {inside}) - 1"
             size = f"length({inside})"
-        else:
-            size = f"length({matches}[{wanted}])"
-        end = f" + {size}" if option else ""
-        return (
-            f"CASE WHEN len({matches}) >= {wanted} THEN {before} + {first}{end} WHEN {matches} IS NOT NULL THEN 0 END"
-        )
+        begin = f"{before} + {first}" + (f" + {size}" if option else "")
+        return f"CASE WHEN len({matches}) >= {wanted} THEN {begin} WHEN {matches} IS NOT NULL THEN 0 END"
 
-    sql = once(found, _from_position(text.atom, position))
+    start = as_bigint(position) if position is not None else "1"
+    sql = once(found, _from_position(text.atom, position), pattern, start)
     return derive(f"CAST({sql} AS {COUNT.duckdb})", COUNT, *sources)
 
 
@@ -165,14 +164,15 @@ def _before(subject: str, pattern: Expr, parameters: str, occurrence: int) -> st
     return f"regexp_extract({subject}, {whole}, 1)"
 
 
-_BACKSLASH = re.compile(r"\\(?![0-9])")
+_BACKSLASH = re.compile(r"\\([0-9\\])|\\")
 
 
 def _replacement(replacement: Expr) -> str:
-    r"""SQL of the replacement as RE2 wants it: ``\1`` is a group, any other backslash stands for itself."""
+    r"""SQL of the replacement as RE2 wants it: ``\1`` a group, ``\\`` a backslash, any other backslash itself."""
     if isinstance(replacement.constant, str):
-        return quote_string(_BACKSLASH.sub(r"\\\\", replacement.constant))
-    return rf"regexp_replace(regexp_replace({replacement.sql}, '\\', '\\\\', 'g'), '\\\\([0-9])', '\\\1', 'g')"
+        return quote_string(_BACKSLASH.sub(lambda found: found[0] if found[1] else r"\\", replacement.constant))
+    pairs_aside = rf"replace({replacement.sql}, '\\', chr(1))"
+    return rf"replace(regexp_replace({pairs_aside}, '\\([^0-9]|$)', '\\\\\1', 'g'), chr(1), '\\')"
 
 
 @scalar("REGEXP_REPLACE", args=(2, 6))
@@ -183,25 +183,27 @@ def regexp_replace(call: Call) -> Expr:
     position, occurrence = _optional(call, 3), _optional(call, 4)
     parameters = _parameters(call, 5)
     sources = _sources(text, pattern, replacement, position, occurrence)
-    matched = _pattern(pattern, parameters)
     new = _replacement(replacement) if replacement is not None else "''"
     if occurrence is not None and not isinstance(occurrence.constant, int):
         raise _needs_constant(call, 5)
     wanted = int(occurrence.constant) if occurrence is not None and occurrence.constant is not None else 0
     tail = _from_position(text.atom, position)
 
-    def replaced(subject: str) -> str:
-        if wanted == 0:
-            return f"regexp_replace({subject}, {matched}, {new}, 'g')"
-        before = _before(subject, pattern, parameters, wanted)
-        match = f"regexp_extract_all({subject}, {matched})[{wanted}]"
+    def replaced(subject: str, expression: str, other: str) -> str:
+        wanted_pattern = replace(pattern, sql=expression, simple=True)
+        matched = _pattern(wanted_pattern, parameters)
+        before = _before(subject, wanted_pattern, parameters, wanted)
+        matches = f"regexp_extract_all({subject}, {matched})"
+        rest = f"substring({subject}, length({before}) + length({matches}[{wanted}]) + 1)"
         return (
-            f"CASE WHEN len(regexp_extract_all({subject}, {matched})) >= {wanted} THEN {before} || "
-            f"regexp_replace({match}, {matched}, {new}) || substring({subject}, length({before}) + length({match}) + 1) "
-            f"ELSE {subject} END"
+            f"CASE WHEN len({matches}) >= {wanted} "
+            f"THEN {before} || regexp_replace({matches}[{wanted}], {matched}, {other}) || {rest} ELSE {subject} END"
         )
 
-    sql = once(replaced, tail) if wanted else replaced(tail)
+    if wanted == 0:
+        sql = f"regexp_replace({tail}, {_pattern(pattern, parameters)}, {new}, 'g')"
+    else:
+        sql = once(replaced, tail, pattern, new)
     if tail != text.atom:
         sql = f"left({text.sql}, {as_bigint(position)} - 1) || {sql}"  # type: ignore[arg-type]
     return derive(sql, VARCHAR, *sources, simple=tail == text.atom)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from polynya.catalog.context import Context
 from polynya.dialect import casts
-from polynya.dialect.expression import Expr, as_bigint, derive, null, once, quote_string, string_literal
+from polynya.dialect.expression import Expr, as_bigint, derive, null, once, string_literal
 from polynya.dialect.registry import Call, scalar, template
 from polynya.errors import invalid_argument_types
 from polynya.storage.errors import raise_sql
@@ -95,9 +95,9 @@ def initcap(call: Call) -> Expr:
             f"contains({ends}, substring({value}, i - 1, 1)) THEN upper(c) ELSE c END), '')"
         )
 
-    ends = quote_string(_WORD_DELIMITERS) if delimiters is None else delimiters.sql
-    sources = [text] if delimiters is None else [text, delimiters]
-    return derive(once(lambda value: capitalized(value, ends), text), text.type, *sources)
+    if delimiters is None:
+        delimiters = string_literal(_WORD_DELIMITERS)
+    return derive(once(capitalized, text, delimiters), text.type, text, delimiters)
 
 
 @scalar("LENGTH", "LEN", "CHAR_LENGTH", "CHARACTER_LENGTH", args=1)
@@ -346,14 +346,12 @@ def concat_ws(call: Call) -> Expr:
     if any(part.constant is None for part in parts):
         return null(joined)
 
-    def join(between: str) -> str:
-        if not values:
-            return f"CASE WHEN {between} IS NOT NULL THEN {empty} END"
-        return f" || {between} || ".join(value.atom for value in values)
-
-    sql = once(join, separator)
-    if len(values) == 1:
+    if not values:
+        sql = f"CASE WHEN {separator.atom} IS NOT NULL THEN {empty} END"
+    elif len(values) == 1:
         sql = f"CASE WHEN {separator.atom} IS NOT NULL THEN {values[0].sql} END"
+    else:
+        sql = once(lambda between, *texts: f" || {between} || ".join(texts), separator, *values)
     return derive(sql, joined, *parts, simple=False)
 
 

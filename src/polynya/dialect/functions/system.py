@@ -83,8 +83,8 @@ def cancel_all_queries(call: Call) -> Expr:
     """Cancels a session's statements; without a session, as connectors ask when they close, this session's."""
     given = call.constant(0)
     session_id = call.context.session_id if given is None else int(given)
-    results = call.binder.results
-    return when_run(call, lambda: results.abort_all(session_id))
+    results, own = call.binder.results, call.context.query_id
+    return when_run(call, lambda: results.abort_all(session_id, own))
 
 
 _UNITS = {"MILLISECONDS": 0.001, "SECONDS": 1.0, "MINUTES": 60.0, "HOURS": 3600.0, "DAYS": 86400.0}
