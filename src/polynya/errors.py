@@ -58,7 +58,7 @@ def does_not_exist(kind: str, name: str) -> SnowflakeError:
         kind: ``Table``, ``Database``, ``Schema`` ...; tables and views read ``Object`` in Snowflake's text.
         name: as the user wrote it, resolved to upper case where unquoted.
     """
-    sqlstate = "42S02" if kind == "Object" else "02000"
+    sqlstate = "42S02" if kind in ("Object", "Table", "View", "Dynamic table") else "02000"
     return compilation_error(2003, sqlstate, f"{kind} '{name}' does not exist or not authorized.")
 
 

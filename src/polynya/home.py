@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import socket
 import tomllib
@@ -27,6 +28,8 @@ DEFAULT_ACCOUNT = "POLYNYA"
 DEFAULT_PORT = 8585
 ADMIN = "ADMIN"
 WAREHOUSE = "COMPUTE_WH"
+# The connection's lines, up to the next section.
+_OWN_SECTION = re.compile(rf"^\[{CONNECTION_NAME}\][^\n]*\n(?:(?!\[)[^\n]*\n)*", re.MULTILINE)
 
 
 class HomeError(Exception):
@@ -112,16 +115,20 @@ class Home:
             ) from None
 
     def write_connection(self, values: dict[str, Any]) -> None:
-        """Writes the connection ``polynya``, readable by its owner only."""
-        lines = [
-            "# Written by polynya. `polynya env` prints how Snowflake clients find this file.",
-            f"[{CONNECTION_NAME}]",
-        ]
-        lines += [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+        """Writes the connection ``polynya``, readable by its owner only; other connections in the file stay."""
+        lines = [f"[{CONNECTION_NAME}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())]
+        own = "\n".join(lines) + "\n"
+        try:
+            before = self.connections.read_text()
+        except FileNotFoundError:
+            before = "# Written by polynya. `polynya env` prints how Snowflake clients find this file.\n"
+        text, found = _OWN_SECTION.subn(lambda _: own, before)
+        if not found:
+            text = before + own
         unfinished = self.connections.with_suffix(".toml.part")
         unfinished.unlink(missing_ok=True)
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write("\n".join(lines) + "\n")
+            file.write(text)
         unfinished.replace(self.connections)
 
     def address(self) -> Address | None:

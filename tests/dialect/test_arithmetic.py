@@ -71,9 +71,7 @@ def test_overflow(evaluate: Evaluate) -> None:
     ("dividend", "divisor"),
     [((38, 0), (38, 0)), ((18, 2), (18, 2)), ((38, 10), (38, 2)), ((5, 5), (5, 5)), ((20, 15), (4, 1))],
 )
-def test_division_is_exact(
-    run: Callable[..., Any], dividend: tuple[int, int], divisor: tuple[int, int]
-) -> None:
+def test_division_is_exact(run: Callable[..., Any], dividend: tuple[int, int], divisor: tuple[int, int]) -> None:
     """Quotients of random numbers, many of them halfway between two results, against exact decimals."""
     generator = random.Random(7)
 

@@ -244,7 +244,7 @@ def test_closing_a_session_cancels_what_it_runs(connect: Connect, http_client: H
     client = connect()
     assert client.get_query_status(query_id) == QueryStatus.RUNNING
     assert http_client.call("POST", "/session?delete=true", {})["success"]
-    assert client.get_query_status(query_id) == QueryStatus.FAILED_WITH_ERROR
+    assert wait_for_status(client, query_id, {QueryStatus.FAILED_WITH_ERROR})
 
 
 def test_a_long_query_delays_nobody(connect: Connect) -> None:

@@ -155,20 +155,23 @@ def test_json_rows(kind: SqlType, values: list[Any], read: list[Any] | None) -> 
         assert same(left, right), (left, right)
 
 
-NARROW = [
-    ([1], "int8"),
-    ([127, -128], "int8"),
-    ([128], "int16"),
-    ([32768], "int32"),
-    ([2**31], "int64"),
-    ([2**63], "decimal"),
+WIDTHS = [
+    (number(2, 0), [1], "int8"),
+    (number(4, 2), [1], "int16"),
+    (number(6, 0), [1], "int32"),
+    (number(9, 9), [0], "int32"),
+    (number(10, 0), [1], "int64"),
+    (number(18, 5), [1], "int64"),
+    (number(38, 0), [1, None, 10**18 - 1, 1 - 10**18], "int64"),
+    (number(38, 0), [10**18], "decimal"),
+    (number(19, 0), [-(10**18)], "decimal"),
+    (number(19, 2), [1], "decimal"),
 ]
 
 
-@pytest.mark.parametrize(("values", "width"), NARROW)
-def test_numbers_are_sent_in_the_narrowest_integers(values: list[int], width: str) -> None:
-    kind = number(38, 0)
-    table = engine_table(kind, [Decimal(value) for value in values])
+@pytest.mark.parametrize(("kind", "values", "width"), WIDTHS, ids=[f"{case[0]} {case[1]}" for case in WIDTHS])
+def test_width_of_numbers(kind: SqlType, values: list[int | None], width: str) -> None:
+    table = engine_table(kind, [None if value is None else Decimal(value) for value in values])
     plan = arrow_wire.plan([Column("C", kind)], table, Style())
     assert str(plan.schema.field(0).type).startswith(width)
     assert plan.schema.field(0).metadata[b"logicalType"] == b"FIXED"
@@ -189,3 +192,41 @@ def test_pandas_gets_numbers_and_timestamps_as_such() -> None:
     assert got.column("N").to_pylist() == [1.25, None]
     assert str(got.schema.field("T").type) == "timestamp[ns]"
     assert got.column("T").to_pylist()[0] == datetime(2024, 1, 2)
+
+
+NUMBERS = SqlType("ARRAY", element=number(38, 0))
+STRUCTURED = [
+    ("array", NUMBERS, ["[1,2]", None, "[]", "[null,3]"], [[1, 2], None, [], [None, 3]]),
+    ("array of text", SqlType("ARRAY", element=VARCHAR), ['["a",null]'], [["a", None]]),
+    ("map", SqlType("MAP", key=VARCHAR, element=FLOAT), ['{"a":1.5,"b":null}', None, "{}"], [{"a": 1.5, "b": None}, None, {}]),
+    ("map by number", SqlType("MAP", key=number(5, 0), element=VARCHAR), ['{"1":"x"}'], [{1: "x"}]),
+    (
+        "object",
+        SqlType("OBJECT", fields=(("A", VARCHAR), ("b", number(10, 2)), ("c", NUMBERS))),
+        ['{"A":"x","b":1.25,"c":[1]}', None, '{"A":null}'],
+        [{"A": "x", "b": Decimal("1.25"), "c": [1]}, None, {"A": None, "b": None, "c": None}],
+    ),
+    ("array of objects", SqlType("ARRAY", element=SqlType("OBJECT", fields=(("a", DATE),))), ['[{"a":"\\u0001D2024-02-29"}]'], [[{"a": date(2024, 2, 29)}]]),
+    ("array of timestamps", SqlType("ARRAY", element=timestamp("NTZ")), ['["\\u0001N2024-02-29 01:02:03.5"]'], [[datetime(2024, 2, 29, 1, 2, 3, 500000)]]),
+    ("array of times", SqlType("ARRAY", element=SqlType("TIME", precision=9)), ['["\\u0001T01:02:03"]'], [[time(1, 2, 3)]]),
+    ("array of variants", SqlType("ARRAY", element=VARIANT), ['[1,{"a":2}]'], [["1", '{"a":2}']]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize(
+    ("kind", "texts", "read"), [case[1:] for case in STRUCTURED], ids=[case[0] for case in STRUCTURED]
+)
+def test_structured_types(kind: SqlType, texts: list[str | None], read: list[Any], first: int) -> None:
+    columns = [Column("C", kind)]
+    table = pa.table({"c": pa.array(texts, pa.string()).slice(min(first, len(texts) - 1))})
+    style = Style(structured=True)
+    body = arrow_wire.plan(columns, table, style).encode(table.to_batches())
+    context = ArrowConverterContext({"TIMEZONE": ZONE})
+    got = [row[0] for row in PyArrowRowIterator(None, body, context, False, False, False, True)]
+    assert got == read[min(first, len(texts) - 1) :]
+    list(PyArrowTableIterator(None, body, context, False, False, False, True))
+    assert "fields" in row_type(columns, structured=True)[0]
+    assert "fields" not in row_type(columns)[0]
+    text = arrow_wire.plan(columns, table, Style(indent=0))
+    assert text.schema.field(0).type == pa.string()

@@ -12,11 +12,13 @@ from typing import Any
 from polynya.catalog import file, privileges
 from polynya.catalog.context import Context
 from polynya.catalog.kinds import depth_of, key_of, kind_of, title_of
-from polynya.catalog.model import CatalogObject, Grant, Routine, Schema
+from polynya.catalog.model import CatalogObject, Grant, Routine, Schema, Sequence
 from polynya.catalog.names import join_name
 from polynya.errors import SnowflakeError, already_exists, does_not_exist
 
 INFORMATION_SCHEMA = "INFORMATION_SCHEMA"
+# Values of a sequence that the file reserves ahead; after a crash so many are lost.
+_RESERVED_VALUES = 1000
 
 
 class Catalog:
@@ -32,6 +34,7 @@ class Catalog:
         self._places: dict[int, tuple[int, str, str]] = {}  # id -> (parent, kind, key) of a live object
         self._live: dict[tuple[int, str], dict[str, CatalogObject]] = {}  # (parent, kind) -> key -> object
         self._grants: dict[tuple, Grant] = {}
+        self._drawn: dict[int, int] = {}  # sequence id -> the value up to which the file reserves it
         for item in file.load_objects(database):
             self._objects[item.id] = item
             if item.dropped_on is None:
@@ -48,7 +51,13 @@ class Catalog:
         return cls(file.connect(path))
 
     def close(self) -> None:
-        self._database.close()
+        """Closes the file; sequences go on later where they are now."""
+        with self._lock:
+            with self._database:
+                for object_id in self._drawn:
+                    if object_id in self._objects:
+                        file.save_object(self._database, self._objects[object_id])
+            self._database.close()
 
     # --- the account -------------------------------------------------------------------------------------------------
 
@@ -112,6 +121,7 @@ class Catalog:
                 for item in items:
                     file.save_object(self._database, item)
             for item in items:
+                self._drawn.pop(item.id, None)
                 self._unplace(item.id)
             for item in items:
                 self._objects[item.id] = item
@@ -145,6 +155,26 @@ class Catalog:
             for item in items:
                 self._unplace(item.id)
                 self._objects.pop(item.id, None)
+
+    def draw(self, sequence: Sequence, count: int) -> range:
+        """The next values of a sequence. The file always holds one that was not given out yet, some way ahead.
+
+        Args:
+            sequence: its ``next_value`` moves on.
+            count: how many.
+        """
+        with self._lock:
+            first, step = sequence.next_value, sequence.increment
+            after = first + count * step
+            if not sequence.temporary:
+                reserved = self._drawn.get(sequence.id)
+                if reserved is None or (after - reserved) * step > 0:
+                    reserved = after + _RESERVED_VALUES * step
+                    with self._database:
+                        file.save_object(self._database, replace(sequence, next_value=reserved))
+                    self._drawn[sequence.id] = reserved
+            sequence.next_value = after
+            return range(first, after, step)
 
     # --- temporary objects -------------------------------------------------------------------------------------------
 

@@ -6,12 +6,14 @@ A binder stands in one scope (one SELECT) and finds what names mean there. Funct
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
+from polynya.catalog.names import RESERVED
 from polynya.dialect import casts, types
 from polynya.dialect.environment import Environment
 from polynya.dialect.expression import (
@@ -26,7 +28,7 @@ from polynya.dialect.expression import (
 )
 from polynya.dialect.registry import FUNCTIONS, Call, Function
 from polynya.dialect.scope import Relation, Source, SourceColumn
-from polynya.errors import compilation_error, invalid_identifier, unsupported
+from polynya.errors import compilation_error, invalid_identifier, syntax_error, unsupported
 from polynya.types.sqltype import (
     BOOLEAN,
     FLOAT,
@@ -171,8 +173,6 @@ class Binder:
     def _filter_star(self, pairs: list[tuple[str, Expr]], star: exp.Expr) -> list[tuple[str, Expr]]:
         like = star.args.get("ilike")
         if like is not None:
-            import re
-
             pattern = re.escape(like.name).replace("%", ".*").replace("_", ".")
             pairs = [pair for pair in pairs if re.fullmatch(pattern, pair[0], re.IGNORECASE | re.DOTALL)]
         names = {name for name, _ in pairs}
@@ -208,6 +208,8 @@ class Binder:
             if found is not None:
                 return found
             scope = scope.parent
+        if _POSITIONAL.fullmatch(name):
+            return self._positional(exp.Parameter(this=exp.Literal.number(name[1:])), qualifiers)
         special = self._special_name(qualifiers, name, node)
         if special is not None:
             return special
@@ -756,7 +758,7 @@ class Binder:
         )
 
     def bind_dotted_call(self, node: exp.Dot) -> Expr:
-        """``db.schema.f(x)``, ``schema.f(x)`` or ``seq.NEXTVAL`` with several qualifiers."""
+        """``db.schema.f(x)``, ``schema.f(x)``, ``seq.NEXTVAL`` with several qualifiers, or a path behind brackets."""
         parts: list[exp.Expr] = []
         current: exp.Expr = node
         while isinstance(current, exp.Dot):
@@ -764,6 +766,12 @@ class Binder:
             current = current.this
         parts.append(current)
         parts.reverse()
+        if isinstance(parts[0], exp.Bracket | exp.JSONExtract) and all(
+            isinstance(p, exp.Identifier) for p in parts[1:]
+        ):
+            from polynya.dialect import semistructured  # v['a'].b
+
+            return semistructured.path(self.expression(parts[0]), [part.name for part in parts[1:]])
         qualifiers: list[str] = []
         for part in parts[:-1]:
             if isinstance(part, exp.Column):
@@ -773,6 +781,8 @@ class Binder:
             else:
                 raise unsupported(f"'.' after {part.sql('snowflake')}")
         last = parts[-1]
+        if isinstance(last, exp.Anonymous) and isinstance(last.this, str) and last.this.upper() in RESERVED:
+            raise syntax_error(last.this, *(position(last) or (1, 0)))  # ``SELECT a. FROM (...)``
         if isinstance(last, exp.Anonymous):
             return self._user_function(
                 [*qualifiers, str(last.this).upper() if isinstance(last.this, str) else resolve_identifier(last.this)],
@@ -936,6 +946,7 @@ class Binder:
 
     def bind_window(self, node: exp.Window) -> Expr:
         from polynya.dialect.functions.window import default_frame
+        from polynya.dialect.window_frame import frame_sql
 
         inner = node.this
         while isinstance(inner, (exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)):
@@ -946,33 +957,18 @@ class Binder:
         if partition:
             parts.append("PARTITION BY " + ", ".join(casts.groupable(p).sql for p in partition))
         order = node.args.get("order")
+        keys: list[Expr] = []
         if order is not None:
-            terms = [order_term(casts.sortable(self.expression(item.this)).sql, item) for item in order.expressions]
+            keys = [casts.sortable(self.expression(item.this)) for item in order.expressions]
+            terms = [order_term(key.sql, item) for key, item in zip(keys, order.expressions, strict=True)]
             parts.append("ORDER BY " + ", ".join(terms))
         spec = node.args.get("spec")
-        frame = self._frame(spec) if spec is not None else default_frame(name, order is not None)
+        frame = frame_sql(spec, keys, self) if spec is not None else default_frame(name, order is not None)
         if frame:
             parts.append(frame)
         return self._aggregate_call(
             node.this, node, None, f" OVER ({' '.join(parts)})", has_order=order is not None, window_node=node
         )
-
-    def _frame(self, spec: exp.WindowSpec) -> str:
-        def bound(value: Any, side: str | None) -> str:
-            if isinstance(value, str):
-                text = value
-            elif isinstance(value, exp.Interval):
-                from polynya.dialect.intervals import interval_parts
-
-                text = " + ".join(f"INTERVAL ({amount}) {unit}" for amount, unit in interval_parts(value))
-            else:
-                text = self.expression(value).sql
-            return f"{text} {side}" if side else text
-
-        start = bound(spec.args.get("start"), spec.args.get("start_side"))
-        end_value = spec.args.get("end")
-        end = bound(end_value, spec.args.get("end_side")) if end_value is not None else "CURRENT ROW"
-        return f"{spec.args.get('kind')} BETWEEN {start} AND {end}"
 
     def _user_function(self, parts: list[str], node: exp.Expr) -> Expr:
         from polynya.dialect.routines import call_function
@@ -989,7 +985,9 @@ class Binder:
         raise compilation_error(1003, "42000", "syntax error: unexpected '*'", position(node))
 
     def bind_alias(self, node: exp.Alias) -> Expr:
-        return self.expression(node.this)
+        """An alias inside an expression, which sqlglot lets pass."""
+        line, column = position(node.this) or (1, 0)
+        raise syntax_error("AS", line, column)
 
     def bind_prior(self, node: exp.Prior) -> Expr:
         raise unsupported("PRIOR outside CONNECT BY")
@@ -1088,6 +1086,7 @@ def _matches(relation: Relation, qualifiers: list[str]) -> bool:
     return relation.qualifiers is not None and list(relation.qualifiers)[-len(qualifiers) + 1 :] == qualifiers[:-1]
 
 
+_POSITIONAL = re.compile(r"\$\d+")
 _COMPARISONS: dict[type, str] = {
     exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<=",
     exp.NullSafeEQ: "IS NOT DISTINCT FROM", exp.NullSafeNEQ: "IS DISTINCT FROM",

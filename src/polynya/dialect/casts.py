@@ -11,7 +11,20 @@ from polynya.catalog.context import Context
 from polynya.dialect import collation
 from polynya.dialect.expression import Expr, derive, null
 from polynya.errors import compilation_error, unsupported
-from polynya.types.sqltype import BOOLEAN, FLOAT, NULL, TIMESTAMP_NTZ, VARCHAR, VARIANT, SqlType, number, varchar
+from polynya.types.sqltype import (
+    BOOLEAN,
+    FLOAT,
+    MAX_VARCHAR,
+    NULL,
+    TIMESTAMP_NTZ,
+    VARCHAR,
+    VARIANT,
+    SqlType,
+    number,
+    varchar,
+)
+
+_VARIANT_SCALE = 12  # fractional digits of a VARIANT beside a NUMBER
 
 # A value of the left type becomes the right type by itself where an operator or a function wants that.
 _IMPLICIT = {
@@ -148,7 +161,9 @@ def comparison_type(left: SqlType, right: SqlType) -> SqlType | None:
     names = {left.name, right.name}
     if "VARIANT" in names and left.name != right.name:
         other = left if right.name == "VARIANT" else right
-        return other if other != NULL else left
+        if other.name == "NUMBER":  # a VARIANT may hold more digits than the other side has
+            return number(38, max(other.scale, _VARIANT_SCALE))
+        return replace(other, length=MAX_VARCHAR) if other.name == "VARCHAR" else left if other == NULL else other
     if names == {"BOOLEAN", "FLOAT"}:
         return BOOLEAN
     common = common_type([left, right])

@@ -89,14 +89,13 @@ def try_number(value: str, target: SqlType) -> str:
     # The engine reads 1_000, which Snowflake does not. DECIMAL of more than 18 digits is read 200 times slower than
     # a shorter one, so the shorter is tried first.
     text = f"CASE WHEN contains({value}, '_') THEN NULL ELSE {value} END"
+    whole = f"TRY_CAST({text} AS {target.duckdb})"
     if target.precision <= 18:
-        return f"TRY_CAST({text} AS {target.duckdb})"
+        return whole
     if target.scale > 12:
-        return f"TRY_CAST({text} AS {target.duckdb})"
-    return (
-        f"coalesce(CAST(TRY_CAST({text} AS DECIMAL(18,{target.scale})) AS {target.duckdb}), "
-        f"TRY_CAST({text} AS {target.duckdb}))"
-    )
+        short = f"CASE WHEN regexp_full_match({value}, '[+-]?\\d{{0,9}}(\\.\\d{{1,9}})?') THEN {value} END"
+        return f"coalesce(CAST(TRY_CAST({short} AS DECIMAL(18,9)) AS {target.duckdb}), {whole})"
+    return f"coalesce(CAST(TRY_CAST({text} AS DECIMAL(18,{target.scale})) AS {target.duckdb}), {whole})"
 
 
 def _to_number(expr: Expr, target: SqlType, attempt: bool) -> str | None:
@@ -155,8 +154,6 @@ def _to_float(expr: Expr, attempt: bool) -> str | None:
             return once(read, expr)
         case "NUMBER":
             return f"CAST({expr.sql} AS DOUBLE)"
-        case "BOOLEAN":
-            return f"CAST(CAST({expr.sql} AS TINYINT) AS DOUBLE)"
     return None
 
 
@@ -224,7 +221,7 @@ def text_sql(expr: Expr, context: Context) -> str | None:
             return binary_text(expr.sql, str(context.parameter("BINARY_OUTPUT_FORMAT")))
         case "DATE" | "TIME" | "TIMESTAMP_NTZ" | "TIMESTAMP_LTZ" | "TIMESTAMP_TZ":
             return temporal.text(expr, None, context)
-        case "VECTOR":
+        case "VECTOR" | "GEOGRAPHY" | "GEOMETRY" | "FILE":
             return f"CAST({expr.sql} AS VARCHAR)"
     return None
 

@@ -85,7 +85,9 @@ def expand(left_text: str, left: list[Relation], right: Relation, node: exp.Expr
     )
     right.alias = outer
     row = "row_number() OVER ()" if _wants_row_number(node) else "NULL"
-    inner = ", ".join([*kept, f"{row} AS {ROW}", f"{expansion.whole} AS {WHOLE}", f"unnest({expansion.items}) AS {ITEM}"])
+    inner = ", ".join(
+        [*kept, f"{row} AS {ROW}", f"{expansion.whole} AS {WHOLE}", f"unnest({expansion.items}) AS {ITEM}"]
+    )
     made = ", ".join(f"{sql} AS {quote(names[name])}" for name, _, _, sql in expansion.columns)
     return f"(SELECT *, {made} FROM (SELECT {inner} FROM {left_text})) AS {outer}"
 

@@ -61,6 +61,8 @@ class Expr:
 def derive(sql: str, sql_type: SqlType, *sources: Expr, nullable: bool | None = None, simple: bool = True) -> Expr:
     """An expression made from others: flags are inherited, and it is nullable if any of them is.
 
+    Snowflake describes every BOOLEAN expression as nullable, even ``a IS NULL``.
+
     Args:
         sql: DuckDB SQL that contains the sources' SQL.
         sql_type: its type.
@@ -71,7 +73,7 @@ def derive(sql: str, sql_type: SqlType, *sources: Expr, nullable: bool | None = 
     return Expr(
         sql,
         sql_type,
-        any(source.nullable for source in sources) if nullable is None else nullable,
+        sql_type == BOOLEAN or (any(source.nullable for source in sources) if nullable is None else nullable),
         aggregate=any(source.aggregate for source in sources),
         window=any(source.window for source in sources),
         volatile=any(source.volatile for source in sources),
@@ -117,7 +119,8 @@ def number_literal(text: str) -> Expr:
 
 
 def boolean_literal(value: bool) -> Expr:
-    return Expr("TRUE" if value else "FALSE", BOOLEAN, False, value)
+    """TRUE or FALSE; Snowflake describes even these as nullable."""
+    return Expr("TRUE" if value else "FALSE", BOOLEAN, True, value)
 
 
 _WRITTEN_TWICE = 60  # characters of SQL that may stand in a text several times

@@ -9,6 +9,7 @@ Source: docs.snowflake.com/en/sql-reference/functions/parse_json, .../check_json
 
 from __future__ import annotations
 
+import json
 import re
 from decimal import Decimal
 from typing import Any
@@ -18,7 +19,7 @@ import pyarrow as pa
 
 from polynya.dialect.engine_functions import MACROS, python_function
 from polynya.errors import SnowflakeError
-from polynya.types.variant import UNDEFINED, encode
+from polynya.types.variant import ESCAPED_TAG, UNDEFINED, encode
 
 _MAX_DEPTH = 400
 
@@ -220,8 +221,44 @@ def canonical(text: str, duplicates: bool = False) -> str | None:
     Raises:
         JsonError: if it is no JSON.
     """
+    try:
+        if ESCAPED_TAG not in text:
+            return orjson.dumps(_STANDARD.decode(text), option=orjson.OPT_SORT_KEYS).decode()
+    except (ValueError, TypeError, RecursionError):
+        pass  # not standard, a key twice, digits that orjson would lose: the careful way
     value = parse(text, duplicates)
     return None if value is UNDEFINED else encode(value)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise ValueError("a key is there twice")
+    return result
+
+
+def _prepared(text: str) -> int | float | str:
+    """A number's text as what orjson writes in canonical form."""
+    value = _number(text)
+    if isinstance(value, int):
+        return value
+    if isinstance(value, Decimal) and len(text.strip("+-.0")) <= 15:
+        number = float(text)
+        return int(number) if number.is_integer() else number
+    return str(json.loads(encode(value)))
+
+
+# Reads into what orjson writes in canonical form.
+_STANDARD = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_float=_prepared,
+    parse_int=_prepared,
+    parse_constant=lambda name: _prepared_constant(name),
+)
+
+
+def _prepared_constant(name: str) -> str:
+    return str(json.loads(encode(_KEYWORDS[name])))
 
 
 def parsing_error(text: str, problem: str) -> SnowflakeError:
@@ -232,7 +269,7 @@ def parsing_error(text: str, problem: str) -> SnowflakeError:
 # --- engine functions -------------------------------------------------------------------------------------------------
 
 # Standard JSON that has none of these differs from its canonical form in blanks and the order of keys only.
-_IRREGULAR = r"\d[eE]|\.\d*0(?:[^\d]|$)|[\d.]{16}|[,:]\s*[,\]}]|NaN|nan|Inf|inf|\\u0001"
+_IRREGULAR = r"\d[eE]|\.0+(?:[^\d]|$)|[\d.]{16}|[,:]\s*[,\]}]|NaN|nan|Inf|inf|\\u0001"
 
 
 @python_function("sf_sort_json", ["VARCHAR"], "VARCHAR", vectorized=True)

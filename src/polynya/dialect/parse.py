@@ -8,7 +8,6 @@ the few whose arguments are not expressions (CAST, TRY_CAST, EXTRACT, POSITION).
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import OrderedDict
 
@@ -109,7 +108,16 @@ def _parse(text: str) -> exp.Expr:
         raise syntax_error(following.text, following.line, following.col - len(following.text))
     _name_items(found[0], text, tokens)
     _number_placeholders(found[0])
+    _check_aliases(found[0])
     return found[0]
+
+
+def _check_aliases(tree: exp.Expr) -> None:
+    """Refuses ``f(a AS b)`` and ``(a AS b)``, which sqlglot lets pass."""
+    for alias in tree.find_all(exp.Alias):
+        if isinstance(alias.parent, exp.Anonymous | exp.Paren):
+            meta = alias.this.meta
+            raise syntax_error("AS", meta.get("line", 1), meta.get("col", 0) + 1)
 
 
 def _number_placeholders(tree: exp.Expr) -> None:
@@ -145,10 +153,32 @@ def _translate(error: ParseError, tokens: list[Token]) -> SnowflakeError:
     details = error.errors[0] if error.errors else {}
     line, column = details.get("line") or 1, details.get("col") or 0
     highlight = details.get("highlight") or ""
-    for token in tokens:
+    for index, token in enumerate(tokens):
         if token.line == line and token.col == column:
-            return syntax_error(token.text, line, max(column - len(token.text), 0))
+            return error_at(_misplaced_alias(tokens, index) or token)
     return syntax_error(highlight or "<EOF>", line, column)
+
+
+def error_at(token: Token) -> SnowflakeError:
+    """001003: the token was not expected."""
+    return syntax_error(token.text, token.line, max(token.col - len(token.text), 0))
+
+
+def _misplaced_alias(tokens: list[Token], index: int) -> Token | None:
+    """The AS that sqlglot took inside parentheses, ``(a AS b + 1)``, before it stopped at a token behind it."""
+    if index < 2 or tokens[index - 2].token_type != TokenType.ALIAS:
+        return None
+    depth = 0
+    for position in range(index - 3, -1, -1):
+        kind = tokens[position].token_type
+        depth += (kind in _CLOSING) - (kind in _OPENING)
+        if depth < 0:
+            before = tokens[position - 1].text.upper() if position else ""
+            inside = tokens[position + 1].token_type
+            if before in ("CAST", "TRY_CAST") or inside in (TokenType.SELECT, TokenType.WITH):
+                return None
+            return tokens[index - 2]
+    return None
 
 
 # --- names of unnamed select items ------------------------------------------------------------------------------------
@@ -177,12 +207,18 @@ def _name_items(tree: exp.Expr, text: str, tokens: list[Token]) -> None:
 def _selects_in_order(node: exp.Expr) -> list[exp.Select]:
     """SELECT nodes in the order in which their SELECT keywords stand in the text."""
     found: list[exp.Select] = []
-    stack: list[exp.Expr] = [node]
+    stack: list[tuple[exp.Expr, bool]] = [(node, False)]
     while stack:
-        current = stack.pop()
+        current, after_with = stack.pop()
+        children = _children_in_order(current)
         if isinstance(current, exp.Select):
+            ctes = current.args.get("with_")
+            if ctes is not None and not after_with:
+                stack += [(current, True), (ctes, False)]  # WITH stands before its SELECT
+                continue
             found.append(current)
-        stack.extend(reversed(_children_in_order(current)))
+            children = [child for child in children if child is not ctes]
+        stack.extend((child, False) for child in reversed(children))
     return found
 
 
@@ -256,27 +292,16 @@ def _select_lists(tokens: list[Token]) -> list[list[tuple[int, int]]]:
 
 _OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
 _CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
-_LONG_BLANKS = re.compile(r"\s+")
 
 
 def _source_name(text: str, tokens: list[Token], first: int, last: int) -> str:
-    """The text of tokens ``first`` to ``last``: upper case outside quotes, runs of blanks as one."""
+    """The text of tokens ``first`` to ``last`` in upper case, quoted parts and blanks included, without comments."""
     parts: list[str] = []
     previous_end = None
     for token in tokens[first : last + 1]:
         if previous_end is not None and token.start > previous_end:
-            parts.append(
-                _LONG_BLANKS.sub(" ", text[previous_end : token.start])
-                if "--" not in text[previous_end : token.start]
-                else " "
-            )
-        source = text[token.start : token.end + 1]
-        quoted = token.token_type in (
-            TokenType.STRING,
-            TokenType.IDENTIFIER,
-            TokenType.RAW_STRING,
-            TokenType.HEREDOC_STRING,
-        )
-        parts.append(source if quoted else source.upper())
+            between = text[previous_end : token.start]
+            parts.append(between if between.isspace() else " ")
+        parts.append(text[token.start : token.end + 1].upper())
         previous_end = token.end + 1
     return "".join(parts)

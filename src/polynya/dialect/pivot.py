@@ -51,7 +51,8 @@ def _pivot(node: exp.Pivot, source: Source, name: str | None, binder: Binder) ->
             call = item.this if isinstance(item, exp.Alias) else item
             bound = _filtered(inner, call, test)
             if default is not None:
-                bound = Expr(f"coalesce({bound.sql}, {default.sql})", bound.type, True)
+                (filled, fallback), common = inner.unify([bound, default], node, "PIVOT")
+                bound = Expr(f"coalesce({filled.sql}, {fallback.sql})", common, True)
             title = label
             if isinstance(item, exp.Alias):
                 title = f"{label}_{resolve_identifier(item.args['alias'])}"
@@ -138,7 +139,7 @@ def _dynamic_values(sql: str, key: Expr, binder: Binder) -> list[tuple[Expr, str
 
     rows = execution.connection.table(sql, binder.env.inputs).column(0).to_pylist()
     values = []
-    for value in rows:
+    for value in dict.fromkeys(rows):
         bound = (
             literal_value(value)
             if value is None or isinstance(value, (str, int, float, bool))

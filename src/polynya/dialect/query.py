@@ -276,9 +276,16 @@ def _set_columns(sources: list[Source], node: exp.Expr) -> list[SourceColumn]:
                 f"inconsistent data type for result columns for set operator input branches, expected {head.type}, got {shown} for expression [{head.name}] branch {{2}}",
                 position(node),
             )
-        nullable = any(source.columns[index].nullable for source in sources)
+        nullable = _set_nullable(node, [source.columns[index].nullable for source in sources])
         columns.append(SourceColumn(head.name, common, nullable, head.stored_as))
     return columns
+
+
+def _set_nullable(node: exp.Expr, branches: list[bool]) -> bool:
+    """Whether a column of a set operation can be NULL: rows of INTERSECT are in all branches, of EXCEPT in the first."""
+    if isinstance(node, exp.Intersect):
+        return all(branches)
+    return branches[0] if isinstance(node, exp.Except) else any(branches)
 
 
 def _cast_columns(source: Source, columns: list[SourceColumn], env: Environment) -> str:
@@ -344,7 +351,12 @@ def _row_count(node: exp.Expr | None, binder: Binder) -> int | None:
 
 
 def _order_terms(
-    order: exp.Order, binder: Binder, width: int, positions: dict[str, int], outputs: list[Expr]
+    order: exp.Order,
+    binder: Binder,
+    width: int,
+    positions: dict[str, int],
+    outputs: list[Expr],
+    distinct: bool = False,
 ) -> list[str]:
     """The terms of ORDER BY: positions, aliases of the SELECT list, expressions.
 
@@ -354,6 +366,7 @@ def _order_terms(
         width: number of result columns.
         positions: alias -> position in the SELECT list (from 1), for aliases that stand for themselves.
         outputs: the SELECT list's expressions.
+        distinct: SELECT DISTINCT: only what is selected can order the rows.
     """
     terms = []
     for item in order.expressions:
@@ -378,6 +391,10 @@ def _order_terms(
             terms.extend(order_term(str(number), item) for number in range(1, width + 1))
         else:
             bound = casts.sortable(binder.expression(node))
+            if distinct and outputs and not bound.is_constant and bound.sql not in {output.sql for output in outputs}:
+                raise compilation_error(
+                    979, "42601", f"[{node.sql('snowflake')}] is not a valid order by expression", position(node)
+                )
             if bound.is_constant:
                 continue  # the order by a constant is no order; DuckDB would take a number for a position
             terms.append(order_term(bound.sql, item))
@@ -428,7 +445,7 @@ class _Select:
             elif isinstance(item, exp.Aliases):
                 raise unsupported("several aliases for one expression")
         where = args.get("where")
-        where_text = f" WHERE {self.binder.condition(where.this).sql}" if where else ""
+        where_text = f" WHERE {self._where(where.this)}" if where else ""
         keys, group_text = self._group_by()
         outputs = self._outputs(keys is not None)
         having = args.get("having")
@@ -510,6 +527,27 @@ class _Select:
 
     # --- GROUP BY ---
 
+    def _where(self, node: exp.Expr) -> str:
+        """WHERE's condition, which holds no aggregate and no window function.
+
+        Raises:
+            SnowflakeError: 002035, 002088 if it does.
+        """
+        bound = self.binder.condition(node)
+        if bound.window:
+            found = next((item for item in node.find_all(exp.Window)), node)
+            raise compilation_error(
+                2088,
+                "42601",
+                f"Window function [{found.sql('snowflake')}] appears outside of SELECT, QUALIFY, and ORDER BY clauses.",
+                position(found),
+            )
+        if bound.aggregate:
+            raise compilation_error(
+                2035, "42601", f"Invalid aggregate function in where clause [{node.sql('snowflake')}]", position(node)
+            )
+        return bound.sql
+
     def _group_by(self) -> tuple[set[str] | None, str]:
         """The keys' SQL, and the clause; (None, "") without GROUP BY."""
         group = self.node.args.get("group")
@@ -545,9 +583,9 @@ class _Select:
         bound = self._group_key(item)
         if bound.aggregate:
             raise compilation_error(
-                2088,
+                2079,
                 "42601",
-                f"Aggregate functions are not allowed in GROUP BY: [{item.sql('snowflake')}]",
+                f"[{item.sql('snowflake')}] is not a valid group by expression",
                 position(item),
             )
         keys.add(bound.sql)
@@ -611,7 +649,7 @@ class _Select:
                 resolve_identifier(item.args["alias"]): index for index, item in self._alias_positions(len(outputs))
             }
             order_text = " ORDER BY " + ", ".join(
-                _order_terms(order, self.binder, len(outputs), positions, [e for _, e in outputs])
+                _order_terms(order, self.binder, len(outputs), positions, [e for _, e in outputs], bool(distinct))
             )
         text = (
             f"{self.with_clause}SELECT {distinct}{', '.join(items)}{from_text}{where}{group}{having}{qualify}"

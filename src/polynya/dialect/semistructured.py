@@ -65,7 +65,7 @@ MACROS += [
     """sf_get_index(v, i) AS CASE WHEN starts_with(v::VARCHAR, '[') AND i >= 0
         THEN list_transform([json_extract(v, i::BIGINT)], lambda e: sf_defined(e))[1] END""",
     # an array's items; NULL if it is none
-    """sf_items(v) AS CASE WHEN starts_with(v::VARCHAR, '[') THEN json_extract(v, '$[*]') END""",
+    """sf_items(v) AS CASE WHEN starts_with(v::VARCHAR, '[') THEN json_extract(v, '$[*]')::JSON[] END""",
     # an object's attributes: list of (k, v) in order of keys
     """sf_attributes(v) AS CASE WHEN starts_with(v::VARCHAR, '{')
         THEN list_transform(list_zip(json_keys(v), json_extract(v, '$.*')), lambda z: {'k': z[1], 'v': z[2]}) END""",
@@ -253,6 +253,11 @@ def _failure(v: str, target: SqlType, attempt: bool) -> str:
 def _to_number(v: str, target: SqlType, attempt: bool) -> str:
     fast_type = f"DECIMAL({min(target.precision, _FAST_DECIMAL)},{min(target.scale, _FAST_DECIMAL)})"
     tries = []
+    if target.scale and target.precision > _FAST_DECIMAL:
+        whole = f"NOT contains({v}::VARCHAR, '.') AND NOT contains({v}::VARCHAR, 'e')"
+        tries.append(
+            f"CASE WHEN {whole} THEN CAST(TRY_CAST({v}::VARCHAR AS DECIMAL({_FAST_DECIMAL},0)) AS {target.duckdb}) END"
+        )
     if target.scale <= _FAST_DECIMAL:
         fast = f"TRY_CAST({v}::VARCHAR AS {fast_type})"
         tries.append(fast if fast_type == target.duckdb else f"CAST({fast} AS {target.duckdb})")
@@ -304,9 +309,9 @@ def _to_tagged_type(v: str, target: SqlType, context: Context, attempt: bool) ->
     text = conversions.convert(Expr("s", VARCHAR), target, context, True)
     failure = _failure(v, target, attempt)
     # A whole number is an instant, which a timestamp_ntz shows in the session's zone.
-    instant = Expr("make_timestamptz(sf_epoch_us(CAST(s AS BIGINT)))", TIMESTAMP_LTZ)
+    instant = Expr("make_timestamptz(sf_epoch_us(TRY_CAST(s AS BIGINT)))", TIMESTAMP_LTZ)
     moment = instant.sql if target == TIMESTAMP_LTZ else conversions.convert(instant, target, context, True)
-    number = f" WHEN regexp_full_match({v}::VARCHAR, '-?\\d{{1,18}}') THEN {moment}" if moment else ""
+    number = f" WHEN regexp_full_match({v}::VARCHAR, '-?\\d{{1,19}}') THEN {moment}" if moment else ""
     body = (
         f"CASE WHEN starts_with(s, chr(1)) THEN CASE s[2] {' '.join(branches)} ELSE {failure} END{number}"
         f" ELSE coalesce({text}, {failure}) END"
@@ -317,7 +322,7 @@ def _to_tagged_type(v: str, target: SqlType, context: Context, attempt: bool) ->
 def _text(v: str, context: Context) -> str:
     """VARCHAR: a string as it is, a scalar by the session's formats, a container as JSON."""
     return (
-        f"CASE WHEN contains({v}::VARCHAR, '{variant.ESCAPED_TAG}')"
+        f"CASE WHEN contains({v}::VARCHAR, '{variant.ESCAPED_TAG}') OR starts_with({v}::VARCHAR, '{{\"$\":')"
         f" THEN sf_scalar_text({v}::VARCHAR, {formats_sql(context)}) ELSE sf_string({v}) END"
     )
 

@@ -88,9 +88,10 @@ def _bind_parenthesis(node: exp.Subquery, binder: Binder) -> str:
         binder.scope.relations.append(relation)
         return f"{source.sql} AS {relation.alias}"
     text = _bind_item(node.this, binder)
-    for join in node.this.args.get("joins") or []:
+    joins = node.this.args.get("joins") or []
+    for join in joins:
         text = _bind_join(join, text, binder)
-    return f"({text})"
+    return f"({text})" if joins else text  # DuckDB takes no parentheses around a single item
 
 
 def _item_source(node: exp.Expr, binder: Binder) -> tuple[Source, str | None, tuple[str, str] | None, bool]:
@@ -159,12 +160,12 @@ def _table_item(node: exp.Table, binder: Binder) -> tuple[Source, str | None, tu
 
 def _stored(parts: list[str], node: exp.Table, binder: Binder) -> tuple[Source, str, tuple[str, str] | None, bool]:
     """A stored table or view, or a view of INFORMATION_SCHEMA."""
-    from polynya.catalog import information_schema
-
     env, context = binder.env, binder.context
     if len(parts) == 1 and parts[0] in binder.scope.ctes:
         return binder.scope.ctes[parts[0]], parts[0], None, False
     if len(parts) >= 2 and parts[-2] in ("INFORMATION_SCHEMA", "ACCOUNT_USAGE", "ORGANIZATION_USAGE"):
+        from polynya.catalog import information_schema
+
         database = parts[0] if len(parts) == 3 else (context.database or "")
         found = information_schema.relation(
             context, database, ".".join(parts[-2:]) if parts[-2] != "INFORMATION_SCHEMA" else parts[-1], binder.results

@@ -241,7 +241,7 @@ def _read(v: str, target: SqlType, model: str, constant: str | None, context: Co
             steps.append(_from_local(iso, target, context))
             slashes = f"CASE WHEN contains({v}, '/') THEN try_strptime({v}, {_SLASHES}) END"
             steps.append(_from_local(slashes, target, context))
-        digits = f"CASE WHEN regexp_full_match({v}, '-?\\d{{1,18}}') THEN sf_epoch_us(CAST({v} AS BIGINT)) END"
+        digits = f"CASE WHEN regexp_full_match({v}, '-?\\d{{1,19}}') THEN sf_epoch_us(TRY_CAST({v} AS BIGINT)) END"
         steps.append(_from_epoch_text(digits, target, context))
     elif constant is not None:
         pattern = formats.strptime_pattern(constant)
@@ -301,11 +301,22 @@ def _from_parsed(p: str, target: SqlType, context: Context) -> str:
 # --- value -> text ----------------------------------------------------------------------------------------------------
 
 
+# What AUTO means for output.
+_OUTPUT = {
+    "DATE": "YYYY-MM-DD",
+    "TIME": "HH24:MI:SS",
+    "TIMESTAMP_NTZ": "YYYY-MM-DD HH24:MI:SS.FF3",
+    "TIMESTAMP_LTZ": "YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM",
+    "TIMESTAMP_TZ": "YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM",
+}
+
+
 def output_model(source: SqlType, context: Context) -> str:
     """The format model by which the session shows a temporal type."""
-    if not source.is_timestamp:
-        return str(context.parameter(f"{source.name}_OUTPUT_FORMAT"))
-    return str(context.parameter(f"{source.name}_OUTPUT_FORMAT") or context.parameter("TIMESTAMP_OUTPUT_FORMAT"))
+    model = context.parameter(f"{source.name}_OUTPUT_FORMAT")
+    if not model and source.is_timestamp:
+        model = context.parameter("TIMESTAMP_OUTPUT_FORMAT")
+    return _OUTPUT[source.name] if not model or str(model).upper() == formats.AUTO else str(model)
 
 
 def text(expr: Expr, model: str | Expr | None, context: Context) -> str:

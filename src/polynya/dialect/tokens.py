@@ -5,6 +5,8 @@ Queries and expressions are parsed by sqlglot; SHOW, COPY, GRANT, CREATE STAGE a
 
 from __future__ import annotations
 
+import re
+
 from sqlglot.dialects.snowflake import Snowflake
 from sqlglot.errors import TokenError
 from sqlglot.tokens import Token, TokenType
@@ -23,7 +25,7 @@ class TokenStream:
 
     def __init__(self, text: str, tokens: list[Token] | None = None) -> None:
         self.text = text
-        self.tokens = tokenize(text) if tokens is None else tokens
+        self.tokens = _single_words(text, tokenize(text)) if tokens is None else tokens
         self.index = 0
 
     @property
@@ -162,6 +164,47 @@ def tokenize(text: str) -> list[Token]:
         SnowflakeError: 001003 for an unterminated string or comment.
     """
     try:
-        return _DIALECT.tokenize(text)
+        tokens = _DIALECT.tokenize(text)
     except TokenError as error:
         raise syntax_error(str(error).split(" from ")[0], 1, 0) from None
+    return _bind_casts_apart(tokens) if "?::" in text else tokens
+
+
+def _bind_casts_apart(tokens: list[Token]) -> list[Token]:
+    """``?::`` is an operator to sqlglot (of another dialect); here it is a bind variable and a cast."""
+    result: list[Token] = []
+    for token in tokens:
+        if token.token_type == TokenType.QDCOLON:
+            line, col, start, end = token.line, token.col, token.start, token.end
+            result.append(Token(TokenType.PLACEHOLDER, "?", line, col - 2, start, start, token.comments))
+            result.append(Token(TokenType.DCOLON, "::", line, col, start + 1, end, []))
+        else:
+            result.append(token)
+    return result
+
+
+_WORDS = re.compile(r"\S+")
+
+
+def _single_words(text: str, tokens: list[Token]) -> list[Token]:
+    """The tokens with keywords of several words (``PRIMARY KEY``, ``FILE FORMAT``) split into their words."""
+    result: list[Token] = []
+    for token in tokens:
+        if " " not in token.text or token.token_type in _TEXTS:
+            result.append(token)
+            continue
+        for word in _WORDS.finditer(text, token.start, token.end + 1):
+            line = token.line + text.count("\n", token.start, word.start())
+            result.append(
+                Token(
+                    TokenType.VAR, word[0], line=line, col=token.col - (token.end + 1 - word.end()),
+                    start=word.start(), end=word.end() - 1,
+                )
+            )  # fmt: skip
+    return result
+
+
+_TEXTS = {
+    TokenType.STRING, TokenType.IDENTIFIER, TokenType.RAW_STRING, TokenType.HEREDOC_STRING, TokenType.NATIONAL_STRING,
+    TokenType.BYTE_STRING, TokenType.HEX_STRING,
+}  # fmt: skip

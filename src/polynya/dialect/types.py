@@ -82,7 +82,7 @@ def _build(name: str, arguments: list[exp.Expr], timestamp_mapping: str) -> SqlT
     if not arguments or base.name not in _WITH_PARAMETERS:
         return base
     if base.name == "NUMBER":
-        precision = _parameter(arguments[0], "NUMBER precision", 1, 38)
+        precision = _parameter(arguments[0], "NUMBER precision", 0, 38) or 38  # 0 stands for the default
         scale = _parameter(arguments[1], "NUMBER scale", 0, min(precision, 37)) if len(arguments) > 1 else 0
         return sqltype.number(precision, scale)
     if base.name == "VARCHAR":

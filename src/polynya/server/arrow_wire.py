@@ -1,8 +1,8 @@
 """Results in the engine's Arrow forms -> Arrow as the drivers read it.
 
-The drivers take a column's meaning from its field metadata (logicalType, precision, scale ...). A number is sent in the
-narrowest integers that hold all values of the result, with its scale in the metadata; times and timestamps are integers
-of the type's precision, or seconds and nanoseconds apart where 64 bits do not reach.
+The drivers take a column's meaning from its field metadata (logicalType, precision, scale ...). A number of up to 18
+digits is sent as an integer, its scale in the metadata; times and timestamps are integers of the type's precision, or
+seconds and nanoseconds apart where 64 bits do not reach.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from polynya.server.rowtype import text_bytes, wire_name
+from polynya.server.structured_wire import is_structured, nested, nested_type
 from polynya.server.style import Style
 from polynya.types.resultset import Column
 from polynya.types.sqltype import MAX_BINARY, MAX_VARCHAR, SqlType
@@ -69,7 +70,7 @@ def _column(kind: SqlType, values: pa.ChunkedArray, style: Style) -> tuple[pa.Da
     """(Arrow type, conversion, field metadata) of one column."""
     match kind.name:
         case "NUMBER":
-            arrow = _number_type(values)
+            arrow = _number_type(kind, values)
             size = arrow.bit_width // 8
             extra = {"precision": kind.precision, "scale": kind.scale, "byteLength": size}
             return arrow, _number(arrow), extra
@@ -96,10 +97,12 @@ def _column(kind: SqlType, values: pa.ChunkedArray, style: Style) -> tuple[pa.Da
         case "VARCHAR" | "NULL":
             length = kind.length or MAX_VARCHAR
             return pa.string(), _text, {"charLength": length, "byteLength": text_bytes(length)}
+    if style.structured and is_structured(kind):
+        return nested_type(kind), lambda array: nested(kind, array), {}
     extra = {"charLength": MAX_VARCHAR, "byteLength": MAX_VARCHAR}
-    if kind.name == "MAP" or kind.fields is not None or kind.element is not None:
-        extra["logicalType"] = {"MAP": "OBJECT"}.get(kind.name, kind.name)
-    return pa.string(), lambda array: style.display(array), extra
+    if kind.name == "MAP":
+        extra["logicalType"] = "OBJECT"
+    return pa.string(), style.display, extra
 
 
 def _cast(target: pa.DataType) -> Convert:
@@ -122,27 +125,34 @@ def _words(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     return words[0::2], words[1::2]
 
 
-def _number_type(values: pa.ChunkedArray) -> pa.DataType:
-    """The narrowest type that holds all values: int8 to int64, or DECIMAL."""
-    low, high = 0, 0
-    for chunk in values.chunks:
-        if len(chunk) == chunk.null_count:
-            continue
-        if pa.types.is_decimal(chunk.type):
-            lower, upper = _words(chunk)
-            if chunk.null_count:
-                valid = chunk.is_valid().to_numpy(zero_copy_only=False)
-                lower, upper = lower[valid], upper[valid]
-            if not np.array_equal(lower >> 63, upper):
-                return pa.decimal128(38, values.type.scale)
-            low, high = min(low, int(lower.min())), max(high, int(lower.max()))
-        else:
-            bounds = pc.min_max(chunk)
-            low, high = min(low, bounds["min"].as_py()), max(high, bounds["max"].as_py())
-    for width, arrow in ((7, pa.int8()), (15, pa.int16()), (31, pa.int32())):
-        if -(1 << width) <= low and high < 1 << width:
+def _number_type(kind: SqlType, values: pa.ChunkedArray) -> pa.DataType:
+    """The integer type for a number's digits, or DECIMAL where they may be more than 18.
+
+    Whole numbers declared with more digits than that, INT among them, are sent as 64-bit integers if none of the
+    result's values has more.
+    """
+    for digits, arrow in ((2, pa.int8()), (4, pa.int16()), (9, pa.int32()), (18, pa.int64())):
+        if kind.precision <= digits:
             return arrow
-    return pa.int64()
+    if kind.scale == 0 and all(_has_at_most_18_digits(chunk) for chunk in values.chunks):
+        return pa.int64()
+    return pa.decimal128(38, kind.scale)
+
+
+_LIMIT = 10**18
+
+
+def _has_at_most_18_digits(chunk: pa.Array) -> bool:
+    if len(chunk) == chunk.null_count:
+        return True
+    if not pa.types.is_decimal(chunk.type):
+        bounds = pc.min_max(chunk)
+        return -_LIMIT < bounds["min"].as_py() and bounds["max"].as_py() < _LIMIT
+    lower, upper = _words(chunk)
+    if chunk.null_count:
+        valid = chunk.is_valid().to_numpy(zero_copy_only=False)
+        lower, upper = lower[valid], upper[valid]
+    return bool(np.array_equal(lower >> 63, upper) and lower.min() > -_LIMIT and lower.max() < _LIMIT)
 
 
 def _number(target: pa.DataType) -> Convert:

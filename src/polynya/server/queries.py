@@ -129,7 +129,7 @@ async def query_result(request: Request) -> Response:
                 "queryId": query_id,
                 "sqlState": "00000",
                 "statementTypeId": int(result.statement_type),
-                "rowtype": row_type(result.columns),
+                "rowtype": row_type(result.columns, Style.of(session.context).structured),
                 "queryResultFormat": "json",
                 "total": result.rows,
                 "returned": result.rows,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import os
 import secrets
 import time
 from dataclasses import dataclass
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
     from polynya.catalog.context import Context
     from polynya.session.query import Query
 
-# Rows that are sent with the reply itself; the rest is downloaded in chunks, several at a time.
-INLINE_BYTES = 1 << 20
-CHUNK_BYTES = 8 << 20
+# A result of up to so many bytes is sent with the reply itself. Of a larger one only the first rows are; the rest is
+# downloaded in chunks, several at a time.
+INLINE_BYTES = 256 << 10
+FIRST_BYTES = 100 << 10
+CHUNK_BYTES = int(os.environ.get('CB', 8)) << 20
+_FEW_ROWS = 500
 # Signs the addresses of chunks while this server runs.
 _KEY = secrets.token_bytes(32)
 # Statements whose answers are few rows of text: always JSON, as Snowflake sends them.
@@ -85,22 +89,37 @@ def wire(result: StoredResult, arrow: bool, style: Style) -> Wire:
     if prepared is None:
         table = result.table
         plan = arrow_wire.plan(result.columns, table, style) if arrow else None
-        prepared = Wire(result, _bounds(table), style, plan)
+        prepared = Wire(result, _bounds(table, plan.schema if plan else table.schema), style, plan)
         result.wire = {**known, key: prepared}
     return prepared
 
 
-def _bounds(table: pa.Table) -> list[int]:
+def _bounds(table: pa.Table, schema: pa.Schema) -> list[int]:
+    """Where the chunks of a result begin, and its number of rows at the end.
+
+    Args:
+        table: the rows, in the engine's forms.
+        schema: as they are sent; for JSON the table's own.
+    """
     total = table.num_rows
-    size = table.nbytes if total > 1000 else 0
-    if size <= INLINE_BYTES * 2:
+    if total <= _FEW_ROWS:
         return [0, total]
-    row = size / total
-    bounds = [0, max(1, int(INLINE_BYTES / row))]
+    row = sum(_value_bytes(field.type, values, total) for field, values in zip(schema, table.columns, strict=True))
+    if row * total <= INLINE_BYTES:
+        return [0, total]
+    bounds = [0, max(1, int(FIRST_BYTES / row))]
     step = max(1, int(CHUNK_BYTES / row))
     while bounds[-1] < total:
         bounds.append(min(bounds[-1] + step, total))
     return bounds
+
+
+def _value_bytes(sent_as: pa.DataType, values: pa.ChunkedArray, rows: int) -> float:
+    """What a value of a column takes on the wire, on average."""
+    try:
+        return max(sent_as.bit_width, 8) / 8
+    except ValueError:  # of varying length
+        return values.nbytes / rows
 
 
 def wants_arrow(context: Context, parameters: dict[str, Any]) -> bool:
@@ -146,7 +165,7 @@ def _data(query: Query, result: StoredResult | ResultSet, base_url: str, local: 
         "queryId": query.id,
         "sqlState": "00000",
         "statementTypeId": int(result.statement_type),
-        "rowtype": row_type(result.columns),
+        "rowtype": row_type(result.columns, Style.of(query.session.context).structured),
         "databaseProvider": None,
         "arrayBindSupported": True,
         "version": 1,

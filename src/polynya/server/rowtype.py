@@ -42,8 +42,13 @@ def text_bytes(length: int) -> int:
     return length if length >= MAX_VARCHAR else min(length * 4, MAX_VARCHAR)
 
 
-def row_type(columns: list[Column]) -> list[dict[str, Any]]:
-    """The ``rowtype`` of a reply."""
+def row_type(columns: list[Column], structured: bool = False) -> list[dict[str, Any]]:
+    """The ``rowtype`` of a reply.
+
+    Args:
+        columns: names and types.
+        structured: describe structured types as such, not as the semi-structured ones they are sent as.
+    """
     return [
         {
             "name": column.name,
@@ -52,16 +57,16 @@ def row_type(columns: list[Column]) -> list[dict[str, Any]]:
             "table": "",
             "nullable": column.nullable,
             "collation": None,
-            **describe(column.type),
+            **describe(column.type, structured),
         }
         for column in columns
     ]
 
 
-def describe(sql_type: SqlType) -> dict[str, Any]:
+def describe(sql_type: SqlType, structured: bool = False) -> dict[str, Any]:
     """The type's part of a ``rowtype`` entry."""
     kind: dict[str, Any] = {
-        "type": wire_name(sql_type),
+        "type": "object" if sql_type.name == "MAP" and not structured else wire_name(sql_type),
         "length": None,
         "byteLength": None,
         "precision": None,
@@ -80,14 +85,14 @@ def describe(sql_type: SqlType) -> dict[str, Any]:
         case "VECTOR":
             kind["vectorDimension"] = sql_type.length
             kind["fields"] = [_field("", sql_type.element, True)]
-        case "ARRAY" if sql_type.element is not None:
+        case "ARRAY" if structured and sql_type.element is not None:
             kind["fields"] = [_field("", sql_type.element, sql_type.element_nullable)]
-        case "MAP":
+        case "MAP" if structured:
             kind["fields"] = [
                 _field("", sql_type.key, False),
                 _field("", sql_type.element, sql_type.element_nullable),
             ]
-        case "OBJECT" if sql_type.fields is not None:
+        case "OBJECT" if structured and sql_type.fields is not None:
             kind["fields"] = [_field(name, field, True) for name, field in sql_type.fields]
     if sql_type.name in _EXTENDED:
         kind["extTypeName"] = sql_type.name
@@ -96,4 +101,4 @@ def describe(sql_type: SqlType) -> dict[str, Any]:
 
 def _field(name: str, sql_type: SqlType | None, nullable: bool) -> dict[str, Any]:
     assert sql_type is not None
-    return {"name": name, "nullable": nullable, **describe(sql_type)}
+    return {"name": name, "nullable": nullable, **describe(sql_type, structured=True)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import time
 
@@ -64,7 +65,5 @@ class State:
 def release_memory() -> None:
     """Gives memory that large results needed back to the system."""
     pa.default_memory_pool().release_unused()
-    try:
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library has no such function
         ctypes.CDLL(None).malloc_trim(0)
-    except (OSError, AttributeError, TypeError):
-        pass  # another C library

@@ -19,10 +19,12 @@ class Style:
     Args:
         indent: spaces a level (JSON_INDENT); 0 for one line.
         formats: of dates and times inside them.
+        structured: send structured types as such, not as JSON text.
     """
 
     indent: int = 2
     formats: Formats = field(default_factory=Formats)
+    structured: bool = False
 
     @classmethod
     def of(cls, context: Context) -> Style:
@@ -39,7 +41,8 @@ class Style:
             text("TIMESTAMP_TZ_OUTPUT_FORMAT"),
             text("TIMEZONE"),
         )
-        return cls(int(context.parameter("JSON_INDENT")), formats)
+        structured = str(context.parameter("ENABLE_STRUCTURED_TYPES_IN_CLIENT_RESPONSE")).lower() == "true"
+        return cls(int(context.parameter("JSON_INDENT")), formats, structured)
 
     @classmethod
     def from_address(cls, text: str) -> Style:
@@ -48,12 +51,12 @@ class Style:
         Raises:
             ValueError: if it names none.
         """
-        indent, *formats = orjson.loads(base64.urlsafe_b64decode(text))
-        return cls(int(indent), Formats(*formats))
+        indent, structured, *formats = orjson.loads(base64.urlsafe_b64decode(text))
+        return cls(int(indent), Formats(*formats), bool(structured))
 
     def to_address(self) -> str:
         """For a chunk's address."""
-        return base64.urlsafe_b64encode(orjson.dumps([self.indent, *astuple(self.formats)])).decode()
+        return base64.urlsafe_b64encode(orjson.dumps([self.indent, self.structured, *astuple(self.formats)])).decode()
 
     def display(self, texts: pa.Array) -> pa.Array:
         """A column of JSON text as Snowflake prints it."""

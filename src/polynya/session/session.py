@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -50,6 +51,8 @@ _INDEPENDENT = {
     "MERGE",
     "COPY",
 }
+# These must not wait for what they are to stop.
+_CANCELLING = re.compile(r"^\s*SELECT\s+SYSTEM\$(CANCEL|ABORT)_", re.IGNORECASE)
 # The longest STATEMENT_TIMEOUT_IN_SECONDS: not watched.
 _NO_TIMEOUT = 172_800
 _REQUESTS = 200
@@ -380,11 +383,18 @@ class Session:
             words = first_words(text)
             if not words or words[0] not in _INDEPENDENT:
                 return False
+        if _CANCELLING.search(text):
+            return True
         if self._connection is not None and self._connection.in_transaction:
             return False
         if not self.context.parameter("AUTOCOMMIT"):
             return False
-        return not any(kind == "TABLE" for _, kind, _ in list(self.context.temporary))
+        temporary = [name.upper() for _, kind, name in list(self.context.temporary) if kind == "TABLE"]
+        if not temporary:
+            return True
+        # Temporary tables are seen by the session's own connection only.
+        upper = text.upper()
+        return "IDENTIFIER" not in upper and not any(name in upper for name in temporary)
 
     def _statement_context(self, query: Query) -> Context:
         """The session's context as one statement sees it: its id, its clock, its own parameters."""

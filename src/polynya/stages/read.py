@@ -45,7 +45,7 @@ class StagedColumn:
 # docs.snowflake.com/en/user-guide/querying-metadata
 METADATA = [
     StagedColumn("METADATA$FILENAME", VARCHAR, True, "m_filename"),
-    StagedColumn("METADATA$FILE_ROW_NUMBER", number(18, 0), True, "m_row"),
+    StagedColumn("METADATA$FILE_ROW_NUMBER", number(18, 0), True, "m_number"),
     StagedColumn("METADATA$FILE_CONTENT_KEY", VARCHAR, True, "m_key"),
     StagedColumn("METADATA$FILE_LAST_MODIFIED", TIMESTAMP_NTZ, True, "m_modified"),
     StagedColumn("METADATA$START_SCAN_TIME", TIMESTAMP_LTZ, True, "m_scan"),
@@ -169,16 +169,16 @@ def union(prepared: list[Rows], stages: StageStore, context: Context, columns: l
         return f"SELECT {', '.join([*cells, 'FALSE AS m_bad'])} WHERE FALSE"
     names = ", ".join(column.stored_as for column in columns)
     return " UNION ALL ".join(
-        f"SELECT {names}, m_row, m_bad, {metadata(item.staged, stages, context)} FROM ({item.sql})" for item in prepared
+        f"SELECT {names}, m_bad, {metadata(item.staged, stages, context)} FROM ({item.sql})" for item in prepared
     )
 
 
 def metadata(file: StagedFile, stages: StageStore, context: Context) -> str:
-    """SQL of a file's metadata columns other than the row number."""
+    """SQL of a file's metadata columns, from a relation with ``m_row``."""
     modified = file.modified.strftime("%Y-%m-%d %H:%M:%S")
     scan = context.statement_start.isoformat(sep=" ")
     return (
-        f"{_quoted(file.filename)} AS m_filename, {_quoted(stages.checksum(file))} AS m_key, "
+        f"{_quoted(file.filename)} AS m_filename, CAST(m_row AS DECIMAL(18,0)) AS m_number, {_quoted(stages.checksum(file))} AS m_key, "
         f"TIMESTAMP '{modified}' AS m_modified, TIMESTAMPTZ '{scan}' AS m_scan"
     )
 

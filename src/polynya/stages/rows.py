@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
-from polynya.errors import SnowflakeError, unsupported
+from polynya.errors import SnowflakeError
 from polynya.stages import avro, csv, json_splitter, unpack, xml
 from polynya.stages.csv import CsvFile, CsvScan
 from polynya.stages.csv_parser import Record, write_rows
@@ -20,8 +20,19 @@ from polynya.stages.formats import FileFormat
 from polynya.stages.store import StagedFile, StageLocation, StageStore
 from polynya.stages.variant_sql import object_sql
 from polynya.storage.connection import Connection
-from polynya.types.sqltype import DATE, FLOAT, TIME, TIMESTAMP_LTZ, TIMESTAMP_NTZ, VARCHAR, VARIANT, SqlType, number
-from polynya.types.sqltype import BINARY, BOOLEAN
+from polynya.types.sqltype import (
+    BINARY,
+    BOOLEAN,
+    DATE,
+    FLOAT,
+    TIME,
+    TIMESTAMP_LTZ,
+    TIMESTAMP_NTZ,
+    VARCHAR,
+    VARIANT,
+    SqlType,
+    number,
+)
 
 _JSON_OBJECT_BYTES = 16 << 20
 _MAX_DOCUMENT = 128 << 20
@@ -57,6 +68,7 @@ class Rows:
         columns: of Parquet, Avro, ORC: the columns that the file names.
         source: where ``columns`` are read from.
         raw: the same SELECT with documents as text that was not parsed (JSON), else "".
+        parse: SQL that parses such a text ``{}``.
     """
 
     staged: StagedFile
@@ -66,6 +78,15 @@ class Rows:
     columns: tuple[NamedColumn, ...] = ()
     source: str = ""
     raw: str = ""
+    parse: str = ""
+
+    @property
+    def safe(self) -> str:
+        """The same SELECT, but documents that are not valid are bad records instead of errors."""
+        if not self.parse:
+            return self.sql
+        value = f"TRY({self.parse.format('c1')})"
+        return f"SELECT CASE WHEN NOT m_bad THEN {value} END AS c1, m_row, (m_bad OR {value} IS NULL) AS m_bad FROM ({self.raw})"
 
     def by_name(self, names: list[str | None]) -> str:
         """A SELECT like ``sql`` with these of the file's columns as ``c1`` ..., NULL for None."""
@@ -164,7 +185,9 @@ def _json_rows(
         if _reads_through(store, connection, f"json:{version}", relation):
             tail = f"row_number() OVER () AS m_row, FALSE AS m_bad FROM {relation}"
             value = parse.format("CAST(json AS VARCHAR)")
-            return Rows(file, f"SELECT {value} AS c1, {tail}", raw=f"SELECT CAST(json AS VARCHAR) AS c1, {tail}")
+            return Rows(
+                file, f"SELECT {value} AS c1, {tail}", raw=f"SELECT CAST(json AS VARCHAR) AS c1, {tail}", parse=parse
+            )
 
     def write(target: Path) -> None:
         replace = file_format["IGNORE_UTF8_ERRORS"] or file_format["REPLACE_INVALID_CHARACTERS"]
@@ -181,6 +204,7 @@ def _json_rows(
         f"SELECT CASE WHEN problem IS NOT NULL THEN error(problem) ELSE {parse.format('fields[1]')} END AS c1, {tail}",
         parsed=rows,
         raw=f"SELECT fields[1] AS c1, {tail}",
+        parse=parse,
     )
 
 
@@ -313,7 +337,7 @@ def _xml_rows(store: StageStore, location: StageLocation, file: StagedFile, file
     rows = store.workspace.derived(key, write, suffix=".parquet")
     tail = f"row AS m_row, problem IS NOT NULL AS m_bad FROM read_parquet({_quoted(str(rows))})"
     return Rows(file, f"SELECT CAST(CASE WHEN problem IS NOT NULL THEN error(problem) ELSE fields[1] END AS JSON) AS c1, {tail}",
-                parsed=rows, raw=f"SELECT fields[1] AS c1, {tail}")  # fmt: skip
+                parsed=rows, raw=f"SELECT fields[1] AS c1, {tail}", parse="CAST({} AS JSON)")  # fmt: skip
 
 
 # --- trying -----------------------------------------------------------------------------------------------------------

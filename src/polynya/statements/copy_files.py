@@ -80,7 +80,9 @@ def _copy_listed(execution: Execution, query: str, target: StageLocation) -> lis
     bound = bind_query(query, execution.context, execution=execution)
     if len(bound.columns) > 2:
         raise compilation_error(
-            2057, "42601", f"Number of columns in COPY FILES query ({len(bound.columns)}) exceeds maximum allowable number of columns (2)."
+            2057,
+            "42601",
+            f"Number of columns in COPY FILES query ({len(bound.columns)}) exceeds maximum allowable number of columns (2).",
         )
     if any(column.type.name != "VARCHAR" for column in bound.columns):
         raise compilation_error(2023, "22000", "COPY FILES expects a query of strings.")

@@ -101,7 +101,9 @@ class _Reader:
         if bind is not None:
             self.at = bind.end()
             self.questions += 1
-            key: int | str = self.questions if bind[1] is None else (int(bind[1]) if bind[1].isdigit() else bind[1].upper())
+            key: int | str = (
+                self.questions if bind[1] is None else (int(bind[1]) if bind[1].isdigit() else bind[1].upper())
+            )
             if key not in self.binds or not isinstance(self.binds[key].value, str):
                 raise compilation_error(2049, "42601", f"Bind variable {key} not set.")
             return _unquoted_text(str(self.binds[key].value))
@@ -212,7 +214,9 @@ def _stage_info(folder: str) -> dict[str, Any]:
 def _local(path: str) -> str:
     """A path on the client's machine, as ``file://`` gives it."""
     if not path.lower().startswith("file://"):
-        raise compilation_error(1008, "22023", f"invalid value [{path}] for parameter 'local path': it begins with file://")
+        raise compilation_error(
+            1008, "22023", f"invalid value [{path}] for parameter 'local path': it begins with file://"
+        )
     return path[len("file://") :]
 
 

@@ -27,7 +27,8 @@ def read_options(stream: TokenStream) -> dict[str, Any]:
         stream.accept(",")
         if not at_option(stream):
             break
-        key = stream.word()
+        token = stream.next()
+        key = token.text if token.token_type == TokenType.IDENTIFIER else token.text.upper()
         stream.next()
         found[key] = read_option_value(stream)
     return found

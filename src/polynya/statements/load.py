@@ -80,12 +80,19 @@ def run(execution: Execution, copy: CopyIntoTable) -> ResultSet:
         files, missing = _chosen_files(load)
         known = set() if force else history.loaded_files(connection, load.table)
         checksums = {file.name: execution.stages.checksum(file) for file in files} if known else {}
-        fresh = [file for file in files if (history.key(load.location, file), checksums.get(file.name, "")) not in known]
+        fresh = [
+            file for file in files if (history.key(load.location, file), checksums.get(file.name, "")) not in known
+        ]
         reports = _load(load, _limited(fresh, options.get("SIZE_LIMIT")), missing)
         loads = [
             Loaded(
-                report.file, execution.stages.checksum(report.file), report.status, report.parsed, report.loaded,
-                report.errors, report.first.message if report.first else None,
+                report.file,
+                execution.stages.checksum(report.file),
+                report.status,
+                report.parsed,
+                report.loaded,
+                report.errors,
+                report.first.message if report.first else None,
             )  # fmt: skip
             for report in reports
             if report.loaded or report.status == "LOADED"
@@ -224,7 +231,9 @@ def _counts(load: Load, files: list[StagedFile], scanned: list[CsvFile] | None, 
     counts = []
     for number, file in enumerate(files):
         if scanned is not None:
-            relation = CsvScan([scanned[number]], load.format, load.projection.width(scanned), load.projection.exact).relation()
+            relation = CsvScan(
+                [scanned[number]], load.format, load.projection.width(scanned), load.projection.exact
+            ).relation()
         else:
             item = rows.semi_structured_rows(stages, connection, load.location, file, load.format)
             relation = f"({item.raw or item.sql})"
@@ -278,5 +287,3 @@ def examine(load: Load, file: StagedFile) -> tuple[FileReport, Rows | None]:
         if error.code == 604 or error.sqlstate == "0A000" or re.match("SQL compilation error", error.message):
             raise
         return load_errors.unreadable(file, error), None
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -166,6 +166,24 @@ def put(execution: Execution, item: CatalogObject, replaced: CatalogObject | Non
     catalog.add(item, replaces=replaced)
     if replaced is not None and not copy_grants:
         catalog.rename_in_grants(sql_kind(replaced), catalog.full_name(replaced), None)
+    _apply_future_grants(catalog, item)
+
+
+def _apply_future_grants(catalog: Catalog, item: CatalogObject) -> None:
+    """A new object gets what was granted on FUTURE objects of its schema, or else of its database."""
+    kind, name = sql_kind(item), catalog.full_name(item)
+    path = catalog.path(item)
+    containers = [full_text(path[:depth]) for depth in range(len(path) - 1, 0, -1)]
+    for container in containers:
+        found = [grant for grant in catalog.grants() if grant.future and grant.on_name == f"{container}.<{kind}>"]
+        for grant in found:
+            if grant.privilege == "OWNERSHIP":
+                item.owner = grant.to_name
+                catalog.update(item)
+            else:
+                catalog.grant(replace(grant, on_name=name, future=False, created_on=None))
+        if found:
+            return
 
 
 def remove(execution: Execution, item: CatalogObject) -> None:
@@ -192,7 +210,10 @@ def rename(execution: Execution, item: CatalogObject, parts: list[str]) -> None:
     kind = kind_of(item)
     old_path = catalog.path(item)
     depth = depth_of(kind)
-    # Parts left out are the session's current ones, as in any other statement.
+    # Parts left out are the session's current ones, as in any other statement; without these, the object's own.
+    current = {3: context.schema, 2: context.database}.get(depth, "")
+    if len(parts) == 1 and current is None:
+        parts = [*old_path[:-1], parts[0]]
     place = place_of(execution, kind, parts, f"ALTER {kind}")
     key = key_of(item)
     new_key = place.name + key[len(item.name) :]

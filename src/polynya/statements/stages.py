@@ -124,8 +124,12 @@ def _described(item: Stage) -> list[tuple[str, ...]]:
         found = [("STAGE_FILE_FORMAT", *row) for row in formats.describe(item.file_format)]
     for name, kind, default in _COPY_DEFAULTS:
         found.append(("STAGE_COPY_OPTIONS", name, kind, _text(item.copy_options.get(name, default)), _text(default)))
-    found.append(("STAGE_LOCATION", "URL", "String", json.dumps([item.url], separators=(",", ":")) if item.url else "", ""))
-    found.append(("STAGE_INTEGRATION", "STORAGE_INTEGRATION", "String", str(item.options.get("STORAGE_INTEGRATION", "")), ""))
+    found.append(
+        ("STAGE_LOCATION", "URL", "String", json.dumps([item.url], separators=(",", ":")) if item.url else "", "")
+    )
+    found.append(
+        ("STAGE_INTEGRATION", "STORAGE_INTEGRATION", "String", str(item.options.get("STORAGE_INTEGRATION", "")), "")
+    )
     key = str((item.options.get("CREDENTIALS") or {}).get("AWS_KEY_ID", ""))
     found.append(("STAGE_CREDENTIALS", "AWS_KEY_ID", "String", key, ""))
     found.append(("DIRECTORY", "ENABLE", "Boolean", _text(item.directory_table), "false"))
@@ -151,7 +155,16 @@ def _read(execution: Execution, stream: TokenStream) -> dict[str, Any]:
             break
         options.update(found)
     stream.expect_end()
-    known = {*_STORAGE, "URL", "FILE_FORMAT", "COPY_OPTIONS", "COMMENT", "TAG", "AWS_ACCESS_POINT_ARN", "USE_PRIVATELINK_ENDPOINT"}
+    known = {
+        *_STORAGE,
+        "URL",
+        "FILE_FORMAT",
+        "COPY_OPTIONS",
+        "COMMENT",
+        "TAG",
+        "AWS_ACCESS_POINT_ARN",
+        "USE_PRIVATELINK_ENDPOINT",
+    }
     for name in options:
         if name not in known:
             raise compilation_error(1420, "22023", f"invalid property '{name}' for 'STAGE'")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from polynya.catalog.model import Table
-from polynya.errors import unsupported
 from polynya.statements.base import Execution
+from polynya.statements.clone import own_rows
 
 
 def make_writable(execution: Execution, table: Table, *, shared: bool = False) -> None:
@@ -15,6 +15,5 @@ def make_writable(execution: Execution, table: Table, *, shared: bool = False) -
         table: to be written.
         shared: True for inserts, which do not exclude each other.
     """
-    if table.snapshot is not None:
-        raise unsupported("writing to a clone that still reads its origin's rows")
+    own_rows(execution, table)
     execution.connection.write_lock(table.stored_as, shared=shared)

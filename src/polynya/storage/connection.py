@@ -228,6 +228,14 @@ class Connection:
         """Another connection to the same engine: it sees neither temporary tables nor uncommitted changes of this."""
         return self.engine.connect()
 
+    def sibling_table(self, sql: str) -> pa.Table:
+        """A query's whole result as all others see it: without this transaction's changes."""
+        other = self.sibling()
+        try:
+            return other.table(sql)
+        finally:
+            other.close()
+
     def close(self) -> None:
         """Ends the connection; temporary tables and an open transaction go with it."""
         self.rollback()

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from polynya.storage.connection import Connection
+from polynya.storage.counters import Counters
 from polynya.storage.locks import TableLocks
 
 # DuckLake tries a commit again when another one came first; its own pause of 100 ms is long for one machine.
@@ -29,6 +30,7 @@ class Engine:
         self._root = root
         self.home = home
         self.locks = TableLocks()
+        self.counters = Counters(root)
 
     @classmethod
     def open(

@@ -238,11 +238,16 @@ def _needs_display(texts: pa.Array) -> bool:
 _DELICATE = re.compile(r"\d{17}|\d[eE]")
 
 
+def is_plain(text: str) -> bool:
+    """Whether a value has no tags and no numbers that orjson would write otherwise."""
+    return ESCAPED_TAG not in text and not _DELICATE.search(text)
+
+
 def display_text(text: str, indent: int = 2, formats: Formats | None = None) -> str:
     """One value as Snowflake writes it; see ``display``."""
     if text.startswith('{"$":') and '"@":' in text and xml_text.is_element(element := decode(text)):
         return xml_text.write(element, indent)
-    if ESCAPED_TAG not in text and not _DELICATE.search(text):
+    if is_plain(text):
         if text[:1] not in "[{" or indent == 0:
             return text
         if indent == 2:

@@ -14,7 +14,9 @@ from xml.sax.saxutils import escape, quoteattr
 
 def is_element(value: Any) -> bool:
     """Whether a value is an XML element."""
-    return isinstance(value, dict) and "@" in value and "$" in value and all(key == "$" or key[:1] == "@" for key in value)
+    return (
+        isinstance(value, dict) and "@" in value and "$" in value and all(key == "$" or key[:1] == "@" for key in value)
+    )
 
 
 def write(value: Any, indent: int = 2, level: int = 0) -> str:

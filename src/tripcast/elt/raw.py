@@ -18,8 +18,8 @@ MAX_FILES = 1000  # that one COPY may name: https://docs.snowflake.com/en/sql-re
 def load_raw(session: Session, entries: Sequence[FileEntry], stage: str = names.LOAD_STAGE) -> int:
     """Copies staged files into the raw tables.
 
-    A COPY loads all its files or none. Which files are in is read from the tables themselves, so that a run that was
-    killed after a COPY, or a warehouse that lost its load history, changes nothing.
+    A COPY loads all its files or none, and the warehouse's load history keeps a file from being loaded again, also by
+    a run that was killed while its COPY still works. Files whose rows are there are not even named.
 
     Args:
         session: whose current schema holds the stage and the raw tables.
@@ -62,6 +62,6 @@ def _copy(session: Session, table: str, columns: Sequence[str], paths: Sequence[
     copied = session.sql(
         f"COPY INTO {table} ({', '.join(columns)}, SOURCE_FILE, SOURCE_ROW) "
         f"FROM (SELECT {fields}, METADATA$FILENAME, METADATA$FILE_ROW_NUMBER FROM @{stage}) "
-        f"FILES = ({files}) FILE_FORMAT = (FORMAT_NAME = {names.CSV_FORMAT}) ON_ERROR = ABORT_STATEMENT FORCE = TRUE"
+        f"FILES = ({files}) FILE_FORMAT = (FORMAT_NAME = {names.CSV_FORMAT}) ON_ERROR = ABORT_STATEMENT"
     ).collect()
     return sum(int(row["rows_loaded"]) for row in copied if "rows_loaded" in row.as_dict())

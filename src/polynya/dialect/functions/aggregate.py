@@ -98,9 +98,8 @@ def _sum_type(kind: SqlType) -> SqlType:
 @aggregate("SUM", args=1)
 def sum_(call: Call) -> Expr:
     value = numeric(call)
-    sql = "NULL" if call.arg(0).type == NULL else None
     return derive(
-        sql or call.windowed_call(f"sum({_distinct(call)}{value.sql})"), _sum_type(value.type), value, nullable=True
+        call.windowed_call(f"sum({_distinct(call)}{value.sql})"), _sum_type(value.type), value, nullable=True
     )
 
 
@@ -365,6 +364,8 @@ def hash_agg(call: Call) -> Expr:
 @aggregate("GROUPING", "GROUPING_ID", args=(1, None))
 def grouping(call: Call) -> Expr:
     """Which of the columns a row of GROUPING SETS is not grouped by, as bits."""
+    if call.binder.scope.group_keys is None:
+        raise compilation_error(2079, "42601", f"{call.name} function without a GROUP BY", call.position)
     values = call.args()
     return derive(f"grouping({', '.join(value.sql for value in values)})", COUNT, *values, nullable=False)
 

@@ -119,8 +119,10 @@ def _canonical(value: Expr) -> str:
         return f"'#' || rtrim(rtrim({value.atom}::VARCHAR, '0'), '.')"
     if value.type.name == "FLOAT":
         return once(
-            lambda text: f"'#' || CASE WHEN {text} = trunc({text}) AND abs({text}) < 1e38 "
-            f"THEN {text}::HUGEINT::VARCHAR ELSE {text}::VARCHAR END",
+            lambda text: (
+                f"'#' || CASE WHEN {text} = trunc({text}) AND abs({text}) < 1e38 "
+                f"THEN {text}::HUGEINT::VARCHAR ELSE {text}::VARCHAR END"
+            ),
             value,
         )
     return value.sql

@@ -204,10 +204,22 @@ def _unit(scale: int) -> str:
 
 # --- exponents, logarithms, trigonometry: all FLOAT -------------------------------------------------------------------
 
+
+def _within(outside: str, function: str) -> str:
+    """SQL of a function with an error where its argument has no result.
+
+    Args:
+        outside: the condition, with ``{0}`` for the argument.
+        function: the engine's.
+    """
+    message = f"'Invalid floating point operation: {function}(' || regexp_replace({{0}}::VARCHAR, '\\.0$', '') || ')'"
+    return f"CASE WHEN {outside} THEN {raise_sql(100164, '22003', message)} ELSE {function}({{0}}) END"
+
+
 _FLOAT_FUNCTIONS = {
-    "SQRT": "sqrt({0})", "EXP": "exp({0})", "LN": "ln({0})", "SQUARE": "({0} * {0})",
+    "SQRT": _within("{0} < 0", "sqrt"), "EXP": "exp({0})", "LN": _within("{0} <= 0", "ln"), "SQUARE": "({0} * {0})",
     "SIN": "sin({0})", "COS": "cos({0})", "TAN": "tan({0})", "COT": "cot({0})",
-    "ASIN": "asin({0})", "ACOS": "acos({0})", "ATAN": "atan({0})",
+    "ASIN": _within("abs({0}) > 1", "asin"), "ACOS": _within("abs({0}) > 1", "acos"), "ATAN": "atan({0})",
     "SINH": "sinh({0})", "COSH": "cosh({0})", "TANH": "tanh({0})",
     "ASINH": "asinh({0})", "ACOSH": "acosh({0})", "ATANH": "atanh({0})",
     "RADIANS": "radians({0})", "DEGREES": "degrees({0})",
@@ -244,7 +256,12 @@ def power(call: Call) -> Expr:
 @scalar("LOG", args=2)
 def log(call: Call) -> Expr:
     base, value = as_float(call, 0), as_float(call, 1)
-    return derive(f"log({base.sql}, {value.sql})", FLOAT, base, value)
+    message = "'Invalid floating point operation: log(' || {0} || ',' || {1} || ')'"
+    wrong = raise_sql(100164, "22003", message)
+    sql = once(
+        lambda b, x: f"CASE WHEN {b} <= 0 OR {x} <= 0 THEN {wrong.format(b, x)} ELSE log({b}, {x}) END", base, value
+    )
+    return derive(sql, FLOAT, base, value)
 
 
 @scalar("FACTORIAL", args=1)

@@ -26,14 +26,10 @@ def random(call: Call) -> Expr:
     """64 random bits; with a seed the same for the same row number, else drawn anew each time."""
     if len(call) == 0:
         return Expr(_TO_SIGNED.format("random()"), _SIGNED_64, False, volatile=True)
-    seed = call.constant(0)
+    call.constant(0)
+    seed = call.arg(0, INTEGER)
     row = call.binder.generator_row()
-    return Expr(_TO_SIGNED.format(f"{_quote_seed(seed)}, {row}"), _SIGNED_64, False, window="OVER" in row)
-
-
-def _quote_seed(seed: object) -> str:
-    """A constant seed as SQL."""
-    return f"'{str(seed).replace(chr(39), '')}'"
+    return Expr(_TO_SIGNED.format(f"{seed.sql}, {row}"), _SIGNED_64, False, window="OVER" in row)
 
 
 @scalar("UNIFORM", args=3)

@@ -21,7 +21,7 @@ _SOUNDEX_DIGITS = {
 
 
 def _soundex_code(text: str | None, last: str | None) -> str | None:
-    """A letter and three digits; of letters with the same digit side by side, or around H or W, the first counts.
+    """The first letter as written and three digits; of letters with the same digit side by side, or around H or W, the first counts.
 
     Args:
         text: other characters than English letters are skipped.
@@ -29,10 +29,10 @@ def _soundex_code(text: str | None, last: str | None) -> str | None:
     """
     if text is None:
         return None
-    letters = [letter for letter in text.upper() if "A" <= letter <= "Z"]
-    if not letters:
+    written = [letter for letter in text if "A" <= letter.upper() <= "Z"]
+    if not written:
         return ""
-    code = letters[0]
+    code, letters = written[0], [letter.upper() for letter in written]
     if last is None:
         last = _SOUNDEX_DIGITS.get(letters[0], "")
     for letter in letters[1:]:

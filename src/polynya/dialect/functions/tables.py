@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pyarrow as pa
 from sqlglot import exp
 
@@ -170,30 +172,35 @@ def _flatten_tree(texts: pa.Array, paths: pa.Array, modes: pa.Array, outers: pa.
 
 def _tree(text: str | None, path: str, mode: str, outer: bool) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    value = None if text is None else variant.decode(text)
+    plain = text is None or variant.is_plain(text)
+    value = None if text is None else orjson.loads(text) if plain else variant.decode(text)
     if isinstance(value, list | dict):
-        _descend(value, path, mode, rows)
+        _descend(value, path, mode, rows, _dump if plain else variant.encode)
     if not rows and outer:
         scalar = None if value is None or isinstance(value, list | dict) else text
         rows.append({"k": None, "p": path, "i": None, "v": scalar, "t": text})
     return rows
 
 
+def _dump(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
 _SIMPLE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z")
 
 
-def _descend(value: Any, path: str, mode: str, rows: list[dict[str, Any]]) -> None:
+def _descend(value: Any, path: str, mode: str, rows: list[dict[str, Any]], encode: Callable[[Any], str]) -> None:
     if isinstance(value, list) and mode != "OBJECT":
         steps = [(None, index, f"{path}[{index}]", item) for index, item in enumerate(value)]
     elif isinstance(value, dict) and mode != "ARRAY":
         steps = [(key, None, _joined(path, key), item) for key, item in value.items()]  # type: ignore[misc]
     else:
         return
-    this = variant.encode(value)
+    this = encode(value)
     for key, index, step_path, item in steps:
-        content = None if item is variant.UNDEFINED else variant.encode(item)
+        content = None if item is variant.UNDEFINED else encode(item)
         rows.append({"k": key, "p": step_path, "i": index, "v": content, "t": this})
-        _descend(item, step_path, mode, rows)
+        _descend(item, step_path, mode, rows, encode)
 
 
 def _joined(path: str, key: str) -> str:

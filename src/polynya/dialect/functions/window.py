@@ -31,21 +31,32 @@ def default_frame(function: str, has_order: bool) -> str:
     return _DEFAULT_FRAMES.get(function, "") if has_order else ""
 
 
+def _ordered(call: Call) -> None:
+    """Raises 002077 for a window without the ORDER BY that the function needs."""
+    if not call.window_order:
+        raise compilation_error(
+            2077, "42601", f"Window function type [{call.name}] requires ORDER BY in window specification", call.position
+        )
+
+
 # --- ranks ------------------------------------------------------------------------------------------------------------
 
 
 @window("ROW_NUMBER", "RANK", "DENSE_RANK", args=0)
 def rank(call: Call) -> Expr:
+    _ordered(call)
     return derive(call.windowed_call(f"{call.name.lower()}()"), _RANK, nullable=False)
 
 
 @window("PERCENT_RANK", "CUME_DIST", args=0)
 def relative_rank(call: Call) -> Expr:
+    _ordered(call)
     return derive(call.windowed_call(f"{call.name.lower()}()"), FLOAT, nullable=False)
 
 
 @window("NTILE", args=1)
 def ntile(call: Call) -> Expr:
+    _ordered(call)
     buckets = call.arg(0, INTEGER)
     return derive(call.windowed_call(f"ntile(CAST({buckets.sql} AS BIGINT))"), _RANK, buckets, nullable=False)
 
@@ -59,6 +70,7 @@ def _ignoring_nulls(call: Call) -> str:
 
 @window("LAG", "LEAD", args=(1, 3))
 def neighbour(call: Call) -> Expr:
+    _ordered(call)
     value = call.arg(0)
     distance = int(call.constant(1, 1))
     default = call.arg(2) if len(call) > 2 else null(value.type)
@@ -75,6 +87,7 @@ def neighbour(call: Call) -> Expr:
 
 @window("FIRST_VALUE", "LAST_VALUE", args=1)
 def end_value(call: Call) -> Expr:
+    _ordered(call)
     value = call.arg(0)
     sql = call.windowed_call(f"{call.name.lower()}({value.sql}{_ignoring_nulls(call)})")
     return derive(sql, value.type, value, nullable=True)
@@ -82,6 +95,7 @@ def end_value(call: Call) -> Expr:
 
 @window("NTH_VALUE", args=2)
 def nth_value(call: Call) -> Expr:
+    _ordered(call)
     value, position = call.arg(0), int(call.constant(1))
     if position < 1:
         raise compilation_error(1015, "22023", "The second argument of NTH_VALUE must be positive.", call.position)
@@ -107,6 +121,7 @@ def ratio_to_report(call: Call) -> Expr:
 @window("CONDITIONAL_TRUE_EVENT", args=1)
 def conditional_true_event(call: Call) -> Expr:
     """The number of rows so far where the condition is true."""
+    _ordered(call)
     condition = call.arg(0, BOOLEAN)
     return derive(call.windowed_call(f"count_if({condition.sql})"), _RANK, condition, nullable=False)
 
@@ -114,6 +129,7 @@ def conditional_true_event(call: Call) -> Expr:
 @window("CONDITIONAL_CHANGE_EVENT", args=1)
 def conditional_change_event(call: Call) -> Expr:
     """The number of changes of a value so far; a change from or to NULL is none."""
+    _ordered(call)
     value = call.arg(0)
     if value.type == NULL:
         return Expr("0::DECIMAL(18,0)", _RANK, False)

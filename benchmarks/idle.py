@@ -1,0 +1,49 @@
+"""How soon the server answers after ``start``, and the memory it holds when nobody asks anything."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import snowflake.connector
+
+from polynya.home import Home
+from report import Figure
+from timing import median, seconds
+
+_POLYNYA = str(Path(sys.executable).with_name("polynya"))
+_SETTLE_SECONDS = 3.0
+
+
+def measure(quick: bool) -> list[Figure]:
+    """Start of a new home and memory after a first session has come and gone."""
+    starts, memory = [], []
+    runs = 2 if quick else 5
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory(prefix="polynya-bench-") as folder:
+            home = ["--home", folder]
+            subprocess.run([_POLYNYA, "init", *home], check=True, capture_output=True)
+            start = [_POLYNYA, "start", "--port", "0", *home]
+            try:
+                starts.append(seconds(lambda start=start: subprocess.run(start, check=True, capture_output=True)))
+                with snowflake.connector.connect(**Home.find(folder).connection()) as client:
+                    client.cursor().execute("SELECT 1").fetchall()
+                time.sleep(_SETTLE_SECONDS)
+                memory.append(_resident_megabytes(folder))
+            finally:
+                subprocess.run([_POLYNYA, "stop", *home], check=True, capture_output=True)
+    return [
+        Figure("ready after `polynya start`", median(starts), "s", limit=2.0, runs=runs),
+        Figure("memory of the idle server (resident)", median(memory), "MB", limit=250.0, runs=runs),
+    ]
+
+
+def _resident_megabytes(folder: str) -> float:
+    """Of the server's process group: it and whatever it started."""
+    address = Home.find(folder).address()
+    assert address is not None
+    shown = subprocess.run(["ps", "-A", "-o", "pgid=,rss="], check=True, capture_output=True, text=True).stdout
+    return sum(int(size) for group, size in map(str.split, shown.splitlines()) if int(group) == address.pid) / 1024

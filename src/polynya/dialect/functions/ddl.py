@@ -1,0 +1,196 @@
+"""GET_DDL: the statement that would make an object anew.
+
+Source: docs.snowflake.com/en/sql-reference/functions/get_ddl
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polynya.catalog.model import (
+    CatalogObject,
+    ColumnDef,
+    Database,
+    FileFormat,
+    Routine,
+    Schema,
+    Sequence,
+    Table,
+    View,
+)
+from polynya.catalog.names import join_name, quote_identifier
+from polynya.dialect.expression import Expr, quote_string
+from polynya.dialect.functions.context import text
+from polynya.dialect.registry import Call, scalar
+from polynya.dialect.tokens import TokenStream
+from polynya.dialect.types import type_from_text
+from polynya.errors import does_not_exist, unsupported
+
+# What the first argument may say -> the kind in the catalog.
+_KINDS = {
+    "TABLE": "TABLE", "VIEW": "TABLE", "DYNAMIC_TABLE": "TABLE", "DATABASE": "DATABASE", "SCHEMA": "SCHEMA",
+    "SEQUENCE": "SEQUENCE", "FILE_FORMAT": "FILE FORMAT", "FUNCTION": "FUNCTION", "PROCEDURE": "PROCEDURE",
+}  # fmt: skip
+
+
+@scalar("GET_DDL", args=(2, 3))
+def get_ddl(call: Call) -> Expr:
+    """The third argument asks for qualified names."""
+    kind, written, qualified = str(call.constant(0)).upper(), str(call.constant(1)), bool(call.constant(2, False))
+    if kind not in _KINDS:
+        raise unsupported(f"GET_DDL of {kind}")
+    catalog, context = call.context.catalog, call.context
+    stream = TokenStream(written)
+    parts = stream.name()
+    if kind in ("FUNCTION", "PROCEDURE"):
+        found = _routine(call, _KINDS[kind], parts, stream)
+    else:
+        stream.expect_end()
+        found = catalog.get(context, _KINDS[kind], parts)
+    return text(_Writer(catalog, qualified).ddl(found))
+
+
+def _routine(call: Call, kind: str, parts: list[str], stream: TokenStream) -> Routine:
+    """The overload whose argument types are written in parentheses."""
+    inside = stream.rest().strip().removeprefix("(").removesuffix(")").strip()
+    wanted = [type_from_text(item).name for item in _split(inside)] if inside else []
+    for routine in call.context.catalog.routines(call.context, kind, parts):
+        if [sql_type.name for _, sql_type, _ in routine.arguments] == wanted:
+            return routine
+    raise does_not_exist(kind.capitalize(), f"{join_name(parts)}({', '.join(wanted)})")
+
+
+def _split(types: str) -> list[str]:
+    """A list of types at its commas, those inside parentheses excepted."""
+    items, depth = [""], 0
+    for character in types:
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth == 0:
+            items.append("")
+        else:
+            items[-1] += character
+    return items
+
+
+class _Writer:
+    """Writes DDL.
+
+    Args:
+        catalog: the account's objects.
+        qualified: whether names have their schema and database before them.
+    """
+
+    def __init__(self, catalog: Any, qualified: bool) -> None:
+        self._catalog = catalog
+        self._qualified = qualified
+
+    def ddl(self, item: CatalogObject) -> str:
+        """The statement that makes an object; of a schema or database also those of what it holds."""
+        match item:
+            case Database():
+                inside = [self.ddl(child) for child in self._catalog.children(item.id, "SCHEMA")]
+                transient = "TRANSIENT " if item.transient else ""
+                return "\n\n".join([f"create or replace {transient}database {self._name(item)};", *inside])
+            case Schema():
+                kinds = ("SEQUENCE", "TABLE", "FILE FORMAT", "FUNCTION", "PROCEDURE")
+                inside = [self.ddl(child) for kind in kinds for child in self._catalog.children(item.id, kind)]
+                transient = "TRANSIENT " if item.transient else ""
+                return "\n\n".join([f"create or replace {transient}schema {self._name(item)};", *inside])
+            case Table():
+                return self._table(item)
+            case View():
+                return item.text.strip().rstrip(";") + ";"
+            case Sequence():
+                order = "order" if item.ordered else "noorder"
+                return (
+                    f"create or replace sequence {self._name(item)} start with {item.start} "
+                    f"increment by {item.increment} {order}{_comment(item)};"
+                )
+            case FileFormat():
+                options = "".join(f"\n\t{key} = {_value(value)}" for key, value in item.format.items())
+                return f"create or replace file format {self._name(item)}{options}{_comment(item)};"
+            case Routine():
+                return self._routine(item)
+        raise unsupported(f"GET_DDL of {type(item).__name__}")
+
+    def _name(self, item: CatalogObject) -> str:
+        return self._catalog.full_name(item) if self._qualified else quote_identifier(item.name)
+
+    def _table(self, table: Table) -> str:
+        kind = {"TEMPORARY": "TEMPORARY TABLE", "TRANSIENT": "TRANSIENT TABLE"}.get(table.kind, "TABLE")
+        cluster = f" cluster by ({_without_parentheses(table.cluster_by)})" if table.cluster_by else ""
+        if table.dynamic_query:
+            return f"create or replace dynamic table {self._name(table)}{cluster}\n as {table.dynamic_query};"
+        lines = [self._column(column) for column in table.columns]
+        keys = [quote_identifier(column.name) for column in table.columns if column.primary_key]
+        if keys:
+            lines.append(f"primary key ({', '.join(keys)})")
+        lines += [f"unique ({quote_identifier(column.name)})" for column in table.columns if column.unique]
+        columns = ",\n\t".join(lines)
+        return f"create or replace {kind} {self._name(table)}{cluster} (\n\t{columns}\n){_comment(table)};"
+
+    def _column(self, column: ColumnDef) -> str:
+        parts = [quote_identifier(column.name), str(column.type)]
+        if column.collation:
+            parts.append(f"COLLATE {quote_string(column.collation)}")
+        if not column.nullable:
+            parts.append("NOT NULL")
+        if column.autoincrement is not None:
+            sequence = self._catalog.by_id(column.autoincrement)
+            if sequence is not None:
+                order = "order" if sequence.ordered else "noorder"
+                parts.append(f"autoincrement start {sequence.start} increment {sequence.increment} {order}")
+        elif column.default is not None:
+            parts.append(f"DEFAULT {column.default}")
+        if column.comment:
+            parts.append(f"COMMENT {quote_string(column.comment)}")
+        return " ".join(parts)
+
+    def _routine(self, routine: Routine) -> str:
+        secure = "SECURE " if routine.options.get("SECURE") else ""
+        temporary = "TEMPORARY " if routine.temporary else ""
+        kind = "PROCEDURE" if routine.kind == "PROCEDURE" else "FUNCTION"
+        aggregate = "AGGREGATE " if routine.kind == "AGGREGATE FUNCTION" else ""
+        arguments = ", ".join(
+            f"{_quoted(name)} {sql_type}" + (f" DEFAULT {default}" if default else "")
+            for name, sql_type, default in routine.arguments
+        )
+        head = self._catalog.full_name(routine) if self._qualified else _quoted(routine.name)
+        lines = [f"CREATE OR REPLACE {temporary}{secure}{aggregate}{kind} {head}({arguments})"]
+        if routine.returns_table is not None:
+            columns = ", ".join(f"{_quoted(name)} {sql_type}" for name, sql_type in routine.returns_table)
+            lines.append(f"RETURNS TABLE ({columns})")
+        elif routine.returns is not None:
+            lines.append(f"RETURNS {routine.returns}")
+        lines.append(f"LANGUAGE {routine.language}")
+        for key in ("RUNTIME_VERSION", "ARTIFACT_REPOSITORY", "PACKAGES", "HANDLER", "IMPORTS"):
+            if routine.options.get(key):
+                lines.append(f"{key} = {_value(routine.options[key])}")
+        if routine.comment:
+            lines.append(f"COMMENT={quote_string(routine.comment)}")
+        if routine.options.get("EXECUTE AS"):
+            lines.append(f"EXECUTE AS {routine.options['EXECUTE AS']}")
+        lines.append(f"AS {quote_string(routine.body)};")
+        return "\n".join(lines)
+
+
+def _quoted(name: str) -> str:
+    """A name in double quotes whatever it is, as routines' DDL has it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _without_parentheses(keys: str) -> str:
+    stripped = keys.strip()
+    return stripped[1:-1] if stripped.startswith("(") and stripped.endswith(")") else stripped
+
+
+def _comment(item: CatalogObject) -> str:
+    return f"COMMENT={quote_string(item.comment)}\n" if item.comment else ""
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "(" + ",".join(_value(item) for item in value) + ")"
+    if isinstance(value, bool):
+        return str(value).upper()
+    return quote_string(value) if isinstance(value, str) else str(value)

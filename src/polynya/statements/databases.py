@@ -1,0 +1,139 @@
+"""CREATE and ALTER of databases and schemas.
+
+https://docs.snowflake.com/en/sql-reference/sql/create-database, .../create-schema
+"""
+
+from __future__ import annotations
+
+from polynya.catalog.model import Database, Schema
+from polynya.dialect.tokens import TokenStream
+from polynya.errors import compilation_error, unsupported
+from polynya.statements import clone, objects
+from polynya.statements.base import Execution, statement
+from polynya.types.resultset import ResultSet, status
+
+
+@statement("CREATE DATABASE")
+def create_database(execution: Execution, stream: TokenStream) -> ResultSet:
+    catalog, context = execution.context.catalog, execution.context
+    create = objects.read_create(stream, "DATABASE")
+    parts = stream.name()
+    objects.accept_if_not_exists(stream, create)
+    if stream.at("FROM"):
+        raise unsupported("CREATE DATABASE ... FROM SHARE")
+    origin = _origin(execution, stream, "DATABASE")
+    place = objects.place_of(execution, "DATABASE", parts)
+    existing = objects.look(execution, create, "DATABASE", place)
+    if existing.keep is not None:
+        return existing.keep
+    database = Database(
+        id=catalog.new_id(), parent=0, name=place.name, owner=objects.owner(execution), created_on=objects.now(),
+        transient=create.transient,
+    )  # fmt: skip
+    _read_properties(execution, stream, database)
+    objects.put(execution, database, existing.replaced)
+    if origin is None:
+        catalog.add(_new_schema(execution, database, "PUBLIC"))
+    else:
+        for schema in catalog.children(origin.id, "SCHEMA"):
+            copied = _new_schema(execution, database, schema.name, schema.transient)
+            catalog.add(copied)
+            clone.clone_schema(execution, schema, copied)
+    context.database = database.name
+    context.schema = "PUBLIC" if catalog.child(database.id, "SCHEMA", "PUBLIC") else None
+    return status(f"Database {database.name} successfully created.")
+
+
+@statement("CREATE SCHEMA")
+def create_schema(execution: Execution, stream: TokenStream) -> ResultSet:
+    catalog, context = execution.context.catalog, execution.context
+    create = objects.read_create(stream, "SCHEMA")
+    parts = stream.name()
+    objects.accept_if_not_exists(stream, create)
+    origin = _origin(execution, stream, "SCHEMA")
+    place = objects.place_of(execution, "SCHEMA", parts)
+    existing = objects.look(execution, create, "SCHEMA", place)
+    if existing.keep is not None:
+        return existing.keep
+    database = catalog.by_id(place.parent)
+    assert isinstance(database, Database)
+    schema = _new_schema(execution, database, place.name, create.transient or database.transient)
+    _read_properties(execution, stream, schema)
+    objects.put(execution, schema, existing.replaced)
+    if origin is not None:
+        clone.clone_schema(execution, origin, schema)
+    context.database, context.schema = database.name, schema.name
+    return status(f"Schema {schema.name} successfully created.")
+
+
+def _new_schema(execution: Execution, database: Database, name: str, transient: bool = False) -> Schema:
+    return Schema(
+        id=execution.context.catalog.new_id(), parent=database.id, name=name, owner=objects.owner(execution),
+        created_on=objects.now(), transient=transient,
+    )  # fmt: skip
+
+
+def _origin(execution: Execution, stream: TokenStream, kind: str) -> object:
+    """The object after CLONE, or None."""
+    if not stream.accept("CLONE"):
+        return None
+    found = execution.context.catalog.get(execution.context, kind, stream.name())
+    if stream.at_one("AT", "BEFORE"):
+        raise unsupported("CLONE with AT or BEFORE")
+    return found
+
+
+def _read_properties(execution: Execution, stream: TokenStream, item: Database | Schema) -> None:
+    while not stream.done:
+        before = stream.index
+        if stream.accept("WITH", "MANAGED", "ACCESS"):
+            item.options["MANAGED ACCESS"] = True
+        elif stream.accept("WITH", "TAG") or stream.accept("TAG"):
+            stream.expect("(")
+            item.tags.update(objects.read_tags(execution, stream))
+            stream.expect(")")
+        else:
+            objects.set_properties(item, objects.read_properties(stream))
+        if stream.index == before:
+            raise stream.error()
+
+
+@statement("ALTER DATABASE", "ALTER SCHEMA")
+def alter(execution: Execution, stream: TokenStream) -> ResultSet:
+    catalog, context = execution.context.catalog, execution.context
+    stream.expect("ALTER")
+    kind = stream.word()
+    if_exists = stream.accept("IF", "EXISTS")
+    parts = stream.name()
+    if if_exists and catalog.find(context, kind, parts) is None:
+        return objects.done()
+    item = catalog.get(context, kind, parts)
+    if item.id < 0:
+        raise compilation_error(3001, "42501", "Insufficient privileges to operate on schema 'INFORMATION_SCHEMA'")
+    if stream.accept("RENAME", "TO"):
+        objects.rename(execution, item, stream.name())
+    elif stream.accept("SWAP", "WITH"):
+        _swap(execution, item, catalog.get(context, kind, stream.name()))
+    elif stream.accept("SET", "TAG"):
+        item.tags.update(objects.read_tags(execution, stream))
+    elif stream.accept("UNSET", "TAG"):
+        for name in objects.read_tag_names(execution, stream):
+            item.tags.pop(name, None)
+    elif stream.accept("SET"):
+        objects.set_properties(item, objects.read_properties(stream))
+    elif stream.accept("UNSET"):
+        objects.unset_properties(stream, item)
+    elif stream.accept_one("ENABLE", "DISABLE"):
+        stream.expect("MANAGED", "ACCESS")
+        item.options["MANAGED ACCESS"] = stream.tokens[stream.index - 3].text.upper() == "ENABLE"
+    else:
+        raise stream.error()
+    stream.expect_end()
+    catalog.update(item)
+    return objects.done()
+
+
+def _swap(execution: Execution, item: Database | Schema, other: Database | Schema) -> None:
+    item.name, other.name = other.name, item.name
+    item.parent, other.parent = other.parent, item.parent
+    execution.context.catalog.update(item, other)
