@@ -52,7 +52,7 @@ TYPES = [
     ("NUMBER(38,0)", 5),
     ("NUMBER(10,2)", Decimal("1.25")),
     ("FLOAT", 1.5),
-    ("VARCHAR", "it's \\ \"x\" é"),
+    ("VARCHAR", 'it\'s \\ "x" é'),
     ("BOOLEAN", True),
     ("DATE", date(2024, 2, 29)),
     ("TIME", time(1, 2, 3)),
@@ -66,9 +66,7 @@ TYPES = [
 def test_values_go_and_come_back(connect: Connect, style: str, kind: str, value: Any) -> None:
     place = "?" if style == "qmark" else "%s"
     for form in ("ARROW", "JSON"):
-        cursor = connect(
-            paramstyle=style, session_parameters={"PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": form}
-        ).cursor()
+        cursor = connect(paramstyle=style, session_parameters={"PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": form}).cursor()
         text = f"SELECT {place}::{kind} AS a, NULL::{kind} AS b"
         if kind == "BINARY":
             text = f"SELECT TO_BINARY({place}, 'HEX') AS a, NULL::BINARY AS b"

@@ -213,6 +213,8 @@ class Binder:
         special = self._special_name(qualifiers, name, node)
         if special is not None:
             return special
+        if name[:1] == "$" and name[1:].isdigit():  # "$1" in quotes, as Snowpark's col("$1") writes it
+            return self._positional(exp.Parameter(this=exp.Literal.number(name[1:])), qualifiers)
         full = ".".join(quote_if_needed(part) for part in [*qualifiers, name])
         raise invalid_identifier(full, position(node))
 
@@ -298,6 +300,8 @@ class Binder:
         if key not in self.env.binds:
             if text in self.scope.variables:
                 return self.scope.variables[text]
+            if self.env.describe_only:  # a client may ask for the columns before it has values
+                return null()
             raise compilation_error(
                 2049, "42601", f"Bind variable {':' + str(name) if name else '?'} not set.", position(node)
             )
@@ -997,16 +1001,18 @@ class Binder:
 
 
 def position(node: exp.Expr) -> tuple[int, int] | None:
-    """(line, column from 0) at which a node begins, where the parser kept it."""
-    for candidate in (node, node.this if isinstance(node.this, exp.Expr) else None):
-        if candidate is not None and "line" in candidate.meta:
-            meta = candidate.meta
+    """(line, column from 0) at which a node begins, where the parser kept it: that of its first word."""
+    current: object = node
+    while isinstance(current, exp.Expr):
+        meta = current.meta
+        if "line" in meta:
             return meta["line"], meta["col"] - (meta["end"] - meta["start"] + 1)
-    if isinstance(node, exp.Column):
-        for part in reversed(node.parts):
-            if "line" in part.meta:
-                found = part.meta["line"], part.meta["col"] - (part.meta["end"] - part.meta["start"] + 1)
-        return found if any("line" in part.meta for part in node.parts) else None
+        if isinstance(current, exp.Column):
+            current = next((part for part in current.parts if "line" in part.meta), None)
+        elif isinstance(current.this, exp.Expr):
+            current = current.this
+        else:
+            current = next(iter(current.expressions), None)
     return None
 
 

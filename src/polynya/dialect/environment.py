@@ -27,6 +27,7 @@ class Environment:
         objects: stored objects that the statement reads, in order of first use.
         sequences: ids of the sequences it draws from.
         routine_depth: nesting of views and SQL functions, to stop those that contain themselves.
+        describe_only: only the columns are wanted: binds may be missing.
     """
 
     context: Context
@@ -36,6 +37,7 @@ class Environment:
     objects: dict[int, CatalogObject] = field(default_factory=dict)
     sequences: set[int] = field(default_factory=set)
     routine_depth: int = 0
+    describe_only: bool = False
     _counter: int = 0
 
     def alias(self) -> str:

@@ -44,7 +44,12 @@ class BoundQuery:
 
 
 def bind_query(
-    query: str | exp.Expr, context: Context, *, execution: object = None, binds: Binds | None = None
+    query: str | exp.Expr,
+    context: Context,
+    *,
+    execution: object = None,
+    binds: Binds | None = None,
+    describe_only: bool = False,
 ) -> BoundQuery:
     """Binds a query as a statement of its own.
 
@@ -53,11 +58,12 @@ def bind_query(
         context: the session's names and parameters.
         execution: what the statement runs with; needed for staged files, RESULT_SCAN and the like.
         binds: values of its bind variables.
+        describe_only: only its columns are wanted; binds may be missing.
 
     Raises:
         SnowflakeError: as Snowflake's compiler would.
     """
-    env = Environment(context, execution, binds or {})
+    env = Environment(context, execution, binds or {}, describe_only=describe_only)
     tree = parse(query) if isinstance(query, str) else query
     source = bind_query_node(tree, env, None, {})
     return finish(source, env)
@@ -644,7 +650,8 @@ class _Select:
         distinct = "DISTINCT " if args.get("distinct") else ""
         order = args.get("order")
         order_text = ""
-        if order is not None:
+        one_row = not group and any(expr.aggregate for _, expr in outputs)  # may be ordered by what is not grouped
+        if order is not None and not one_row:
             positions = {
                 resolve_identifier(item.args["alias"]): index for index, item in self._alias_positions(len(outputs))
             }

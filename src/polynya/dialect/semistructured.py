@@ -71,7 +71,7 @@ MACROS += [
         THEN list_transform(list_zip(json_keys(v), json_extract(v, '$.*')), lambda z: {'k': z[1], 'v': z[2]}) END""",
     # an object from such a list, in any order, without double keys and NULL values
     """sf_object(attributes) AS ('{' || coalesce(list_aggregate(list_transform(list_sort(attributes),
-        lambda a: to_json(a.k)::VARCHAR || ':' || a.v::VARCHAR), 'string_agg', ','), '') || '}')::JSON""",
+        lambda sf_a: to_json(sf_a.k)::VARCHAR || ':' || sf_a.v::VARCHAR), 'string_agg', ','), '') || '}')::JSON""",
     # what a value is as a number, as text: NULL for JSON null and for what is no number
     """sf_numeric_text(v) AS CASE left(v::VARCHAR, 1) WHEN 't' THEN '1' WHEN 'f' THEN '0' WHEN 'n' THEN NULL
         WHEN '"' THEN CASE WHEN regexp_matches(v::VARCHAR, '^"\\\\u0001[FE]') THEN sf_string(v)[3:] ELSE trim(sf_string(v)) END
@@ -187,7 +187,7 @@ def object_of(pairs: list[tuple[Expr, Expr]], *, keep_null: bool) -> Expr:
         entries.append(
             f"{{'k': {key.sql}, 'v': {f'coalesce({content}, ' + NULL_VALUE + ')' if keep_null else content}}}"
         )
-    listed = f"list_filter([{', '.join(entries)}], lambda a: a.k IS NOT NULL AND a.v IS NOT NULL)"
+    listed = f"list_filter([{', '.join(entries)}], lambda sf_a: sf_a.k IS NOT NULL AND sf_a.v IS NOT NULL)"
     return derive(f"sf_distinct_object({listed})", OBJECT, *sources, nullable=False)
 
 
@@ -196,9 +196,9 @@ NULL_VALUE = "'null'::JSON"
 _DUPLICATE = raise_sql(100083, "22000", "'Duplicate field key ''' || d || ''''")
 # the same as sf_object, for keys that may occur twice: 100083
 MACROS.append(
-    f"""sf_distinct_object(attributes) AS CASE WHEN len(attributes) = len(list_distinct(list_transform(attributes, lambda a: a.k)))
-        THEN sf_object(attributes) ELSE list_transform([list_filter(attributes, lambda a, i:
-            len(list_filter(attributes, lambda b: b.k = a.k)) > 1)[1].k], lambda d: {_DUPLICATE})[1]::JSON END"""
+    f"""sf_distinct_object(attributes) AS CASE WHEN len(attributes) = len(list_distinct(list_transform(attributes, lambda sf_a: sf_a.k)))
+        THEN sf_object(attributes) ELSE list_transform([list_filter(attributes, lambda sf_a, i:
+            len(list_filter(attributes, lambda sf_b: sf_b.k = sf_a.k)) > 1)[1].k], lambda d: {_DUPLICATE})[1]::JSON END"""
 )
 
 
@@ -443,8 +443,8 @@ def _each_item(listed: str, element: SqlType, context: Context, attempt: bool) -
 
 
 def _each_value(checked: str, element: SqlType, context: Context, attempt: bool) -> str:
-    inner = convert_value("a.v", element, context, attempt)
-    return f"sf_object(list_transform(sf_attributes({checked}), lambda a: {{'k': a.k, 'v': coalesce({inner}, {NULL_VALUE})}}))"
+    inner = convert_value("sf_a.v", element, context, attempt)
+    return f"sf_object(list_transform(sf_attributes({checked}), lambda sf_a: {{'k': sf_a.k, 'v': coalesce({inner}, {NULL_VALUE})}}))"
 
 
 def _each_field(checked: str, fields: tuple[tuple[str, SqlType], ...], context: Context, attempt: bool) -> str:

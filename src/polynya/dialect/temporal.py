@@ -6,6 +6,8 @@ Sources: docs.snowflake.com/en/sql-reference/data-types-datetime, .../date-time-
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from polynya.catalog.context import Context
 from polynya.dialect import formats
 from polynya.dialect.engine_functions import MACROS
@@ -80,19 +82,20 @@ def instant(expr: Expr, context: Context) -> str:
     return f"timezone({session_zone(context)}, {wall(expr, context)})"
 
 
-def from_wall(wall_sql: str, like: Expr, context: Context) -> str:
-    """SQL of a timestamp of a kind from its wall clock, where a computation was made on the wall clock.
+def on_the_clock(expr: Expr, change: Callable[[str], str], context: Context) -> str:
+    """SQL of a timestamp whose wall clock is changed; a timestamp_tz keeps its offset.
 
     Args:
-        wall_sql: SQL of a TIMESTAMP; written once.
-        like: the timestamp it was computed from: the offset of a timestamp_tz stays.
+        expr: a timestamp.
+        change: makes SQL of the new wall clock (TIMESTAMP) from SQL of the old one.
+        context: session parameters.
     """
-    match like.type.name:
+    match expr.type.name:
         case "TIMESTAMP_LTZ":
-            return f"timezone({session_zone(context)}, {wall_sql})"
+            return f"timezone({session_zone(context)}, {change(wall(expr, context))})"
         case "TIMESTAMP_TZ":
-            return once(lambda v, w: f'sf_tz_from_wall({w}, {v}."offset")', like.atom, wall_sql)
-    return wall_sql
+            return once(lambda v: f'sf_tz_from_wall({change(f"sf_tz_wall({v})")}, {v}."offset")', expr)
+    return change(wall(expr, context))
 
 
 def tz_from_instant(instant_sql: str, context: Context) -> str:

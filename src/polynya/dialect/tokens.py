@@ -14,6 +14,7 @@ from sqlglot.tokens import Token, TokenType
 from polynya.errors import SnowflakeError, syntax_error
 
 _DIALECT = Snowflake()
+_COMMANDS = Snowflake.Tokenizer.COMMANDS
 
 
 class TokenStream:
@@ -165,6 +166,11 @@ def tokenize(text: str) -> list[Token]:
     """
     try:
         tokens = _DIALECT.tokenize(text)
+        if tokens and tokens[0].token_type in _COMMANDS:
+            # sqlglot takes the rest of CALL, EXECUTE, EXPLAIN ... as one string; behind another word it is tokens.
+            first = tokens[0]
+            tokens = _DIALECT.tokenize(f"{text[: first.start]}{'_' * len(first.text)}{text[first.end + 1 :]}")
+            tokens[0].text = first.text
     except TokenError as error:
         raise syntax_error(str(error).split(" from ")[0], 1, 0) from None
     return _bind_casts_apart(tokens) if "?::" in text else tokens

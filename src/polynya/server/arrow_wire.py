@@ -147,7 +147,7 @@ def _has_at_most_18_digits(chunk: pa.Array) -> bool:
         return True
     if not pa.types.is_decimal(chunk.type):
         bounds = pc.min_max(chunk)
-        return -_LIMIT < bounds["min"].as_py() and bounds["max"].as_py() < _LIMIT
+        return bounds["min"].as_py() > -_LIMIT and bounds["max"].as_py() < _LIMIT
     lower, upper = _words(chunk)
     if chunk.null_count:
         valid = chunk.is_valid().to_numpy(zero_copy_only=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import os
 import secrets
 import time
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 # downloaded in chunks, several at a time.
 INLINE_BYTES = 256 << 10
 FIRST_BYTES = 100 << 10
-CHUNK_BYTES = int(os.environ.get('CB', 8)) << 20
+CHUNK_BYTES = 4 << 20
 _FEW_ROWS = 500
 # Signs the addresses of chunks while this server runs.
 _KEY = secrets.token_bytes(32)

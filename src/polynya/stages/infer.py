@@ -188,7 +188,7 @@ def _json_columns(
     item = rows.semi_structured_rows(store, connection, location, file, file_format)
     sql = f"SELECT c1 FROM ({item.raw or item.sql})" + (f" LIMIT {limit}" if limit else "")
     types: dict[str, str] = {}
-    orders: dict[str, int] = {}
+    orders: dict[str, int] = {}  # by name, as the attributes of a VARIANT are
     with rows.probe(connection) as engine:
         for batch in engine.query(sql):
             for text in batch.column(0).to_pylist():
@@ -197,7 +197,7 @@ def _json_columns(
                     raise SnowflakeError(
                         100069, "22000", f"Cannot infer a schema: file '{file.name}' holds values that are no objects."
                     )
-                for order, (name, value) in enumerate(document.items()):
+                for order, (name, value) in enumerate(sorted(document.items())):
                     types[name] = _merge(types.get(name, ""), _json_type(value), "JSON")
                     orders.setdefault(name, order)
     found = [(name, kind, True, 0) for name, kind in types.items()]

@@ -10,8 +10,8 @@ from typing import Any
 
 from polynya.catalog.context import Context
 from polynya.catalog.model import FileFormat as NamedFormat
-from polynya.catalog.names import split_name
-from polynya.errors import SnowflakeError, compilation_error
+from polynya.catalog.names import join_name, split_name
+from polynya.errors import SnowflakeError, compilation_error, does_not_exist
 from polynya.stages import csv, rows
 from polynya.stages.formats import FileFormat, file_format
 from polynya.stages.location import parse_location
@@ -151,7 +151,9 @@ def _format(name: str, context: Context) -> dict[str, Any]:
         parts = split_name(name.strip())
     except ValueError:
         raise compilation_error(1008, "22023", f"invalid value [{name}] for parameter 'FILE_FORMAT'") from None
-    found: NamedFormat = context.catalog.get(context, "FILE FORMAT", parts)
+    found: NamedFormat | None = context.catalog.find(context, "FILE FORMAT", parts)
+    if found is None:
+        raise does_not_exist("File format", join_name(parts))
     return dict(found.format)
 
 

@@ -300,7 +300,7 @@ def _native(sql: str, kind: DuckDBPyType, as_text: bool, logical: bool) -> tuple
             return BOOLEAN, sql
         case "date":
             return DATE, sql
-        case "time" | "time_ns":
+        case "time" | "time_ns" | "time with time zone":
             return TIME, f"CAST({sql} AS TIME)"
         case "timestamp" | "timestamp_s" | "timestamp_ms" | "timestamp_ns":
             return TIMESTAMP_NTZ, f"CAST({sql} AS TIMESTAMP)"

@@ -37,7 +37,7 @@ def variant_sql(value: str, kind: DuckDBPyType, *, binary_as_text: bool = True, 
             return f"CAST({value} AS VARCHAR)"
         case "date":
             return _tagged("D", f"CAST({value} AS VARCHAR)")
-        case "time" | "time_ns":
+        case "time" | "time_ns" | "time with time zone":
             return _tagged("T", f"CAST(CAST({value} AS TIME) AS VARCHAR)")
         case "timestamp" | "timestamp_s" | "timestamp_ms" | "timestamp_ns":
             return _tagged("N", f"CAST(CAST({value} AS TIMESTAMP) AS VARCHAR)")

@@ -60,6 +60,8 @@ def run(execution: Execution, text: str, binds: Binds | None = None, describe_on
     command = transactions.command(words)
     if command is not None:
         return transactions.run(execution, command, describe_only)
+    if binds and first == "CREATE" and {"VIEW", "FUNCTION", "PROCEDURE"} & set(words[1:6]):
+        raise compilation_error(2210, "42601", "Bind variables not allowed in view and UDF definitions.")
     if binds or _has_identifier_function(stream):
         stream = _substituted(stream, binds, execution)
         words = stream.words()
@@ -86,7 +88,8 @@ def _query(execution: Execution, text: str, binds: Binds, describe_only: bool) -
     tree = parse(text)
     if isinstance(tree, (exp.Insert, exp.Update, exp.Delete, exp.Merge)):  # WITH ... INSERT
         return dml.run(execution, tree, binds, describe_only)
-    return run_query(execution, bind_query(tree, execution.context, execution=execution, binds=binds), describe_only)
+    bound = bind_query(tree, execution.context, execution=execution, binds=binds, describe_only=describe_only)
+    return run_query(execution, bound, describe_only)
 
 
 def run_query(execution: Execution, bound: BoundQuery, describe_only: bool = False) -> ResultSet:
@@ -119,7 +122,8 @@ def _commit_before_ddl(execution: Execution, words: list[str]) -> None:
     """DDL commits an open transaction first; Snowpark asks to spare it for its own temporary objects."""
     if not execution.connection.in_transaction:
         return
-    temporary = bool({"TEMP", "TEMPORARY"} & set(words[:6]))
+    # A DROP of a temporary object does not say that it is one.
+    temporary = words[0] == "DROP" or bool({"TEMP", "TEMPORARY"} & set(words[:6]))
     if not (temporary and execution.context.parameter("SNOWPARK_SKIP_TXN_COMMIT_IN_DDL")):
         execution.connection.commit()
 

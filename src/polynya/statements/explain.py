@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from polynya.dialect import plans
 from polynya.dialect.parse import parse
 from polynya.dialect.query import bind_query
 from polynya.dialect.tokens import TokenStream
@@ -33,8 +34,10 @@ def explain(execution: Execution, stream: TokenStream) -> ResultSet:
     if stream.words()[stream.index] not in ("SELECT", "WITH", "VALUES", "("):
         raise unsupported(f"EXPLAIN {stream.words()[stream.index]}")
     bound = bind_query(parse(text), execution.context, execution=execution)
-    plan = execution.connection.table(f"EXPLAIN (FORMAT JSON) {bound.sql}", bound.inputs).column(1)[0].as_py()
-    steps = _steps(json.loads(plan))
+    steps = [
+        (step.id, step.parent, step.name, json.dumps(step.details) if step.details else "")
+        for step in plans.operators(execution.connection, bound)
+    ]
     if form == "TABULAR":
         values = [
             (1, i, f"[{p}]" if p is not None else None, op, None, None, text, None, None, None)
@@ -60,18 +63,3 @@ def explain(execution: Execution, stream: TokenStream) -> ResultSet:
             lines.append(f"1:{i}     {'     ' * depth[i]}->{operation}  {detail}".rstrip())
         return rows([Column("content", VARCHAR)], [("\n".join(lines) + "\n",)])
     raise unsupported(f"EXPLAIN USING {form}")
-
-
-def _steps(plan: list[dict]) -> list[tuple[int, int | None, str, str]]:
-    """(id, parent, operation, details) of each operator, from the root down."""
-    found: list[tuple[int, int | None, str, str]] = [(0, None, "Result", "")]
-    stack = [(node, 0) for node in reversed(plan)]
-    while stack:
-        node, parent = stack.pop()
-        number_ = len(found)
-        details = node.get("extra_info") or {}
-        found.append(
-            (number_, parent, str(node.get("name", "")).strip().title(), json.dumps(details) if details else "")
-        )
-        stack.extend((child, number_) for child in reversed(node.get("children") or []))
-    return found

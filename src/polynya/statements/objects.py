@@ -77,7 +77,7 @@ def accept_if_not_exists(stream: TokenStream, create: Create) -> None:
 
 @dataclass(slots=True)
 class Place:
-    """Where a new object goes: its parent's id and its name; ``text`` is its full name."""
+    """Where a new object goes: its parent's id and its name; ``text`` is the name as error texts print it."""
 
     parent: int
     name: str
@@ -99,15 +99,15 @@ def place_of(execution: Execution, kind: str, parts: list[str], operation: str =
     if depth == 2:
         if full[1] == INFORMATION_SCHEMA:
             raise already_exists(INFORMATION_SCHEMA)
-        return Place(database.id, full[1], full_text(full))
+        return Place(database.id, full[1], full_text(parts))
     schema = catalog.get(context, "SCHEMA", full[:2])
     if schema.id < 0:
         raise SnowflakeError(3001, "42501", f"SQL access control error:\nInsufficient privileges to operate on schema '{INFORMATION_SCHEMA}'")
-    return Place(schema.id, full[2], full_text(full))
+    return Place(schema.id, full[2], full_text(parts))
 
 
 def full_text(parts: list[str]) -> str:
-    """A full name as error texts print it."""
+    """A name as error texts print it: with as many parts as the statement has."""
     from polynya.catalog.names import join_name
 
     return join_name(parts)

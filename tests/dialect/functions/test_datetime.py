@@ -99,6 +99,12 @@ TRUNCATION = [
     ("hour of date", "DATE_TRUNC('hour', '2024-05-15'::DATE)", date(2024, 5, 15), "DATE"),
     ("week ltz", "DATE_TRUNC(week, '2024-05-15 10:11:12'::TIMESTAMP_LTZ)", utc("2024-05-13 07:00"), LTZ),
     ("hour tz", "DATE_TRUNC('hour', '2024-05-15 10:11:12 +05:30'::TIMESTAMP_TZ)", tz("2024-05-15 10:00", 5.5), TZ),
+    (
+        "hour that comes twice",
+        "DATE_TRUNC('hour', '2024-11-03 09:30 +00:00'::TIMESTAMP_LTZ)",
+        utc("2024-11-03 09:00"),
+        LTZ,
+    ),
     ("minute of time", "DATE_TRUNC('minute', '10:11:12'::TIME)", time(10, 11), "TIME(9)"),
     ("trunc", "TRUNC('2024-05-15'::DATE, 'year')", date(2024, 1, 1), "DATE"),
     ("slice", "TIME_SLICE('2024-05-15 10:11:12'::TIMESTAMP, 15, 'minute')", at("2024-05-15 10:00"), NTZ),

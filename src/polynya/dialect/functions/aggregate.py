@@ -232,9 +232,9 @@ def approx_top_k(call: Call) -> Expr:
     """The most frequent values with their exact counts."""
     value, most = call.arg(0), int(call.constant(1, 1))
     counted = call.windowed_call(f"histogram({value.sql}) FILTER (WHERE {value.atom} IS NOT NULL)")
-    pairs = f"list_sort(list_transform(map_entries({counted}), lambda e: {{'c': -CAST(e.value AS BIGINT), 'k': e.key}}))[1:{most}]"
-    item = f"json_array({semistructured.value_sql('e.k', value.type)}, -e.c)"
-    return derive(f"to_json(list_transform({pairs}, lambda e: {item}))", ARRAY, value, nullable=True)
+    pairs = f"list_sort(list_transform(map_entries({counted}), lambda sf_e: {{'c': -CAST(sf_e.value AS BIGINT), 'k': sf_e.key}}))[1:{most}]"
+    item = f"json_array({semistructured.value_sql('sf_e.k', value.type)}, -sf_e.c)"
+    return derive(f"to_json(list_transform({pairs}, lambda sf_e: {item}))", ARRAY, value, nullable=True)
 
 
 # --- spread and relation ----------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ MACROS += [
             ELSE 4 END ELSE 1 END,
         'n': TRY_CAST(sf_numeric_text(v) AS DOUBLE), 's': sf_string(v), 'v': v}""",
     f"""sf_array_sort(l, direction, nulls) AS list_transform(list_sort(list_transform(list_filter(l, lambda e: e <> {UNDEFINED}),
-        lambda e: sf_sort_key(e)), direction, nulls), lambda z: z.v)""",
+        lambda e: sf_sort_key(e)), direction, nulls), lambda sf_z: sf_z.v)""",
     # how often an item occurs
     "sf_occurrences(l, x) AS len(list_filter(l, lambda e: e = x))",
     f"""sf_array_distinct(l) AS CASE WHEN len(l) <= {_FEW} THEN list_filter(l, lambda x, i: list_position(l, x) = i)
@@ -349,7 +349,7 @@ def arrays_to_object(call: Call) -> Expr:
     def body(k: str, v: str) -> str:
         pairs = f"list_transform(list_zip({k}, {v}), lambda z: {{'k': sf_string(z[1]), 'v': z[2]}})"
         kept = (
-            f"list_filter({pairs}, lambda a: a.k IS NOT NULL AND NOT starts_with(a.k, chr(1)) AND a.v <> {UNDEFINED})"
+            f"list_filter({pairs}, lambda sf_a: sf_a.k IS NOT NULL AND NOT starts_with(sf_a.k, chr(1)) AND sf_a.v <> {UNDEFINED})"
         )
         return (
             f"CASE WHEN {k} IS NULL OR {v} IS NULL THEN NULL WHEN len({k}) <> len({v}) THEN {_UNEQUAL}::JSON"

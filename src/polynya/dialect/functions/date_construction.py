@@ -6,6 +6,7 @@ Sources: docs.snowflake.com/en/sql-reference/functions-date-time, .../functions-
 from __future__ import annotations
 
 from datetime import UTC
+from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from polynya.catalog.context import Context
@@ -116,7 +117,11 @@ def mapped_timestamp(context: Context) -> SqlType:
 
 # --- time zones -------------------------------------------------------------------------------------------------------
 
-_ZONES = {name.lower(): name for name in available_timezones()}
+
+@lru_cache(maxsize=1)
+def _zones() -> dict[str, str]:
+    """Time zones by their names in lower case; found when first asked for, since that reads many files."""
+    return {name.lower(): name for name in available_timezones()}
 
 
 def _zone(expr: Expr) -> str:
@@ -127,7 +132,7 @@ def _zone(expr: Expr) -> str:
     """
     if not isinstance(expr.constant, str):
         return expr.atom
-    name = _ZONES.get(expr.constant.lower())
+    name = _zones().get(expr.constant.lower())
     if name is None:
         raise invalid_value(f"Unknown timezone: '{expr.constant}'")
     return quote_string(name)
@@ -165,7 +170,7 @@ def _now(call: Call, target: SqlType) -> Expr:
     if target == TIMESTAMP_LTZ:
         result = moment
     else:
-        zone = ZoneInfo(_ZONES.get(str(call.context.parameter("TIMEZONE")).lower(), "UTC"))
+        zone = ZoneInfo(str(call.context.parameter("TIMEZONE")))
         local = started.astimezone(zone)
         text = {"DATE": f"DATE '{local:%Y-%m-%d}'", "TIME": f"TIME '{local:%H:%M:%S.%f}'"}.get(target.name)
         result = Expr(text or f"TIMESTAMP '{local:%Y-%m-%d %H:%M:%S.%f}'", target, False)

@@ -5,7 +5,6 @@ Sources: docs.snowflake.com/en/sql-reference/functions-date-time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, timedelta
 
 from polynya.catalog.context import Context
@@ -70,19 +69,12 @@ def add(expr: Expr, amount: str, unit: str, context: Context) -> Expr:
         if unit in DAYS:
             return derive(f"({expr.atom} + {_times(amount, DAYS[unit])})", DATE, expr)
         return derive(f"CAST({expr.atom} + {span} AS DATE)", DATE, expr)
-    return derive(_on_the_clock(expr, lambda wall: f"({wall} + {span})", context), expr.type, expr)
+    return derive(temporal.on_the_clock(expr, lambda wall: f"({wall} + {span})", context), expr.type, expr)
 
 
 def _times(amount: str, factor: int) -> str:
     product = amount if factor == 1 else f"{amount} * {factor}"
     return f"CAST({product} AS INTEGER)"
-
-
-def _on_the_clock(expr: Expr, change: Callable[[str], str], context: Context) -> str:
-    """SQL of a timestamp whose wall clock (SQL of a TIMESTAMP) is changed."""
-    if expr.type.name == "TIMESTAMP_TZ":
-        return once(lambda v: f'sf_tz_from_wall({change(f"sf_tz_wall({v})")}, {v}."offset")', expr)
-    return temporal.from_wall(change(temporal.wall(expr, context)), expr, context)
 
 
 def _add_time(expr: Expr, amount: str, unit: str, context: Context) -> Expr:
@@ -139,7 +131,7 @@ def add_months(call: Call) -> Expr:
 
     if expr.type == DATE:
         return derive(f"CAST({move(f'CAST({expr.sql} AS TIMESTAMP)')} AS DATE)", DATE, expr, months)
-    return derive(_on_the_clock(expr, move, call.context), expr.type, expr, months)
+    return derive(temporal.on_the_clock(expr, move, call.context), expr.type, expr, months)
 
 
 # --- operators --------------------------------------------------------------------------------------------------------
@@ -252,7 +244,14 @@ def date_trunc(call: Call) -> Expr:
             raise _wrong_types(call, expr)
         wall = temporal.wall(expr, call.context)
         return derive(f"CAST(date_trunc('{unit}', {wall}) AS TIME)", expr.type, expr)
-    sql = _on_the_clock(expr, lambda wall: _truncated(wall, unit, call.context), call.context)
+    if expr.type.name == "TIMESTAMP_LTZ" and unit in MICROSECONDS:
+        # On the instant: an hour that the clock shows twice stays the one it is.
+        size, zone = MICROSECONDS[unit], temporal.session_zone(call.context)
+        wall = f"epoch_us(timezone({zone}, {{0}}))"
+        past = f"(({wall} % {size}) + {size}) % {size}"
+        sql = once(lambda v: f"make_timestamptz(epoch_us({v}) - {past.format(v)})", expr)
+    else:
+        sql = temporal.on_the_clock(expr, lambda clock: _truncated(clock, unit, call.context), call.context)
     return derive(sql, expr.type, expr)
 
 
@@ -296,4 +295,4 @@ def time_slice(call: Call) -> Expr:
 
     if expr.type == DATE:
         return derive(f"CAST({slice_of(f'CAST({expr.sql} AS TIMESTAMP)')} AS DATE)", DATE, expr)
-    return derive(_on_the_clock(expr, slice_of, call.context), expr.type, expr)
+    return derive(temporal.on_the_clock(expr, slice_of, call.context), expr.type, expr)

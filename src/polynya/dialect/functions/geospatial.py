@@ -110,14 +110,14 @@ def _distance(left: Expr, right: Expr) -> str:
     values = [_coordinate(expr.sql, index) for expr in (left, right) for index in (0, 1)]
     held = "{" + ", ".join(f"'{name}': {value}" for name, value in zip(names, values, strict=True)) + "}"
     if left.type == GEOMETRY:
-        formula = "sqrt((p.x1 - p.x2) ** 2 + (p.y1 - p.y2) ** 2)"
+        formula = "sqrt((sf_p.x1 - sf_p.x2) ** 2 + (sf_p.y1 - sf_p.y2) ** 2)"
     else:
-        half = "sin(radians(p.y2 - p.y1) / 2) ** 2 + cos(radians(p.y1)) * cos(radians(p.y2)) * sin(radians(p.x2 - p.x1) / 2) ** 2"
+        half = "sin(radians(sf_p.y2 - sf_p.y1) / 2) ** 2 + cos(radians(sf_p.y1)) * cos(radians(sf_p.y2)) * sin(radians(sf_p.x2 - sf_p.x1) / 2) ** 2"
         formula = f"2 * {_EARTH_RADIUS} * asin(sqrt(least({half}, 1)))"
     for expr in (left, right):
         point = f"json_extract_string({expr.sql}, '$.type') = 'Point'"
         formula = f"CASE WHEN {expr.sql} IS NULL OR {point} THEN {formula} ELSE error('ST_DISTANCE of shapes other than points is not supported') END"
-    return f"list_transform([{held}], lambda p: {formula})[1]"
+    return f"list_transform([{held}], lambda sf_p: {formula})[1]"
 
 
 @scalar("ST_CONTAINS", "ST_WITHIN", "ST_INTERSECTS", "ST_AREA", "ST_LENGTH", "ST_BUFFER", "ST_CENTROID", "ST_UNION",

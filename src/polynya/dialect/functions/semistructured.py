@@ -15,7 +15,7 @@ from polynya.dialect.engine_functions import MACROS, python_function
 from polynya.dialect.expression import Expr, derive, null, once, quote_string, string_literal
 from polynya.dialect.registry import Call, scalar
 from polynya.dialect.semistructured import NULL_VALUE, Step, from_variant_sql, path, to_variant_sql
-from polynya.errors import compilation_error
+from polynya.errors import SnowflakeError, compilation_error
 from polynya.storage.errors import raise_sql
 from polynya.types import variant
 from polynya.types.sqltype import (
@@ -158,7 +158,7 @@ def get_ignore_case(call: Call) -> Expr:
     value, key = container(call, 0), call.arg(1, VARCHAR)
 
     def body(v: str, k: str) -> str:
-        matches = f"list_filter(sf_attributes({v}), lambda a: lower(a.k) = lower({k}))"
+        matches = f"list_filter(sf_attributes({v}), lambda sf_a: lower(sf_a.k) = lower({k}))"
         return f"CASE WHEN {k} IS NOT NULL THEN coalesce(sf_get_key({v}, {k}), {matches}[1].v) END"
 
     return derive(once(body, value, key), VARIANT, value, key, nullable=True)
@@ -301,11 +301,11 @@ def object_insert(call: Call) -> Expr:
 
 
 MACROS.append(
-    f"""sf_object_insert(o, k, item, changes) AS list_transform([{{'o': o, 'k': k, 'v': item, 'u': changes}}], lambda p: CASE
-        WHEN p.o IS NULL OR p.k IS NULL THEN NULL
-        WHEN NOT p.u AND sf_get_key(p.o, p.k) IS NOT NULL THEN {_KEY_EXISTS.replace("|| k ||", "|| p.k ||")}::JSON
-        WHEN p.v IS NULL THEN sf_object(list_filter(sf_attributes(p.o), lambda a: a.k <> p.k))
-        ELSE sf_object(list_append(list_filter(sf_attributes(p.o), lambda a: a.k <> p.k), {{'k': p.k, 'v': p.v}})) END)[1]"""
+    f"""sf_object_insert(o, k, item, changes) AS list_transform([{{'o': o, 'k': k, 'v': item, 'u': changes}}], lambda sf_p: CASE
+        WHEN sf_p.o IS NULL OR sf_p.k IS NULL THEN NULL
+        WHEN NOT sf_p.u AND sf_get_key(sf_p.o, sf_p.k) IS NOT NULL THEN {_KEY_EXISTS.replace("|| k ||", "|| sf_p.k ||")}::JSON
+        WHEN sf_p.v IS NULL THEN sf_object(list_filter(sf_attributes(sf_p.o), lambda sf_a: sf_a.k <> sf_p.k))
+        ELSE sf_object(list_append(list_filter(sf_attributes(sf_p.o), lambda sf_a: sf_a.k <> sf_p.k), {{'k': sf_p.k, 'v': sf_p.v}})) END)[1]"""
 )
 
 
@@ -316,7 +316,7 @@ def object_delete(call: Call) -> Expr:
     listed = ", ".join(key.sql for key in keys)
 
     def body(v: str) -> str:
-        return f"CASE WHEN {v} IS NOT NULL THEN sf_object(list_filter(sf_attributes({v}), lambda a: NOT list_contains([{listed}], a.k))) END"
+        return f"CASE WHEN {v} IS NOT NULL THEN sf_object(list_filter(sf_attributes({v}), lambda sf_a: NOT list_contains([{listed}], sf_a.k))) END"
 
     return derive(
         once(body, value), value.type if value.type.name == "MAP" else OBJECT, value, *keys, nullable=value.nullable
@@ -336,7 +336,7 @@ def object_pick(call: Call) -> Expr:
         listed = f"[{', '.join(key.sql for key in keys)}]"
 
     def body(v: str) -> str:
-        return f"CASE WHEN {v} IS NOT NULL THEN sf_object(list_filter(sf_attributes({v}), lambda a: list_contains({listed}, a.k))) END"
+        return f"CASE WHEN {v} IS NOT NULL THEN sf_object(list_filter(sf_attributes({v}), lambda sf_a: list_contains({listed}, sf_a.k))) END"
 
     return derive(once(body, value), OBJECT, value, *keys)
 
@@ -398,11 +398,27 @@ def as_kind(call: Call) -> Expr:
 
 @scalar("AS_DECIMAL", "AS_NUMBER", args=(1, 3))
 def as_decimal(call: Call) -> Expr:
-    target = number(int(call.constant(1, 38)), int(call.constant(2, 0)))
-    return _accessor(call, target, ("INTEGER", "DECIMAL"))
+    precision, scale = call.constant(1, 38), call.constant(2, 0)
+    if not isinstance(precision, int) or not 1 <= precision <= 38:
+        raise _invalid(call, f"invalid value [{precision}] for parameter 'AS_DECIMAL(?, precision...)'")
+    if not isinstance(scale, int) or not 0 <= scale <= min(precision, 37):
+        raise _invalid(call, f"invalid value [{scale}] for parameter 'AS_DECIMAL(?, ?, scale)'")
+    return _accessor(call, number(precision, scale), ("INTEGER", "DECIMAL"))
+
+
+def _invalid(call: Call, text: str) -> SnowflakeError:
+    return compilation_error(1014, "22023", text, call.position)
+
+
+# Accessors that name the parameter rather than the types when the argument is no VARIANT.
+_NAMES_PARAMETER = ("AS_DECIMAL", "AS_NUMBER", "AS_INTEGER", "AS_TIMESTAMP_LTZ", "AS_TIMESTAMP_NTZ", "AS_TIMESTAMP_TZ")
 
 
 def _accessor(call: Call, target: SqlType, kinds: tuple[str, ...]) -> Expr:
+    kind = call.arg(0).type
+    if call.name in _NAMES_PARAMETER and not (kind.is_semistructured or kind == NULL):
+        name = "AS_DECIMAL" if call.name == "AS_NUMBER" else call.name
+        raise _invalid(call, f"invalid type [{kind}] for parameter '{name}(variantValue...)'")
     value = container(call, 0)
     listed = ", ".join(quote_string(kind) for kind in kinds)
 
@@ -480,8 +496,8 @@ def _filter_map(call: Call, negation: str) -> Expr:
         listed = f"[{', '.join(key.sql for key in keys)}]"
 
     def body(v: str) -> str:
-        condition = f"{negation}list_contains({listed}, a.k)"
-        return f"CASE WHEN {v} IS NOT NULL THEN sf_object(list_filter(sf_attributes({v}), lambda a: {condition})) END"
+        condition = f"{negation}list_contains({listed}, sf_a.k)"
+        return f"CASE WHEN {v} IS NOT NULL THEN sf_object(list_filter(sf_attributes({v}), lambda sf_a: {condition})) END"
 
     return derive(once(body, value), value.type, value, *keys)
 
@@ -491,7 +507,7 @@ def map_cat(call: Call) -> Expr:
     left, right = _map(call), _map(call, 1)
 
     def body(x: str, y: str) -> str:
-        kept = f"list_filter(sf_attributes({x}), lambda a: NOT list_contains(json_keys({y}), a.k))"
+        kept = f"list_filter(sf_attributes({x}), lambda sf_a: NOT list_contains(json_keys({y}), sf_a.k))"
         return (
             f"CASE WHEN {x} IS NOT NULL AND {y} IS NOT NULL THEN sf_object(list_concat({kept}, sf_attributes({y}))) END"
         )

@@ -14,7 +14,7 @@ from polynya.catalog.names import join_name
 from polynya.dialect.registry import Call
 from polynya.dialect.scope import Source, source_columns
 from polynya.dialect.table_functions import table_function
-from polynya.errors import compilation_error
+from polynya.errors import SnowflakeError, compilation_error
 from polynya.stages.infer import infer_schema as infer
 from polynya.stages.location import parse_location
 from polynya.stages.read import resolve_format
@@ -35,7 +35,12 @@ def infer_schema(call: Call) -> Source:
         files = execution.stages.list_files(place)
     else:
         wanted = names if isinstance(names, list) else [names]
-        files = [file for file in (execution.stages.find(place, str(name)) for name in wanted) if file is not None]
+        files = []
+        for name in wanted:
+            file = execution.stages.find(place, str(name))
+            if file is None:
+                raise SnowflakeError(91016, "22000", f"Remote file '{name}' was not found. The file might not exist.")
+            files.append(file)
     limit = _named(call, "MAX_FILE_COUNT")
     records = _named(call, "MAX_RECORDS_PER_FILE")
     found = infer(

@@ -39,7 +39,7 @@ MACROS += [
         ELSE base || '.' || k END""",
     # items of FLATTEN: key, index, value
     "sf_flatten_array(v) AS list_transform(json_extract(v, '$[*]'), lambda e, i: {'k': NULL::VARCHAR, 'i': i - 1, 'v': e})",
-    "sf_flatten_object(v) AS list_transform(sf_attributes(v), lambda a: {'k': a.k, 'i': NULL::BIGINT, 'v': a.v})",
+    "sf_flatten_object(v) AS list_transform(sf_attributes(v), lambda sf_a: {'k': sf_a.k, 'i': NULL::BIGINT, 'v': sf_a.v})",
 ]
 
 

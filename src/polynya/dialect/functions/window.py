@@ -5,16 +5,22 @@ Sources: docs.snowflake.com/en/sql-reference/functions-window, .../functions-win
 
 from __future__ import annotations
 
+import re
+
 from polynya.dialect import arithmetic, casts
 from polynya.dialect.expression import Expr, derive, null, once
 from polynya.dialect.functions.aggregate import numeric
 from polynya.dialect.registry import Call, window
 from polynya.errors import compilation_error
+from polynya.storage.errors import raise_sql
 from polynya.types.sqltype import BOOLEAN, FLOAT, INTEGER, NULL, number
 
 _RANK = number(18, 0)
+# The ORDER BY of a window with an explicit frame.
+_FRAMED_ORDER = re.compile(r" ORDER BY (.*) (?:ROWS|RANGE) BETWEEN (?:(?! BETWEEN ).)*\)\Z", re.DOTALL)
 _WHOLE_PARTITION = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
 _SO_FAR = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+_NO_BUCKETS = raise_sql(100065, "22014", "'NTILE argument must be at least 1'")
 _DEFAULT_FRAMES = {
     "FIRST_VALUE": _WHOLE_PARTITION, "LAST_VALUE": _WHOLE_PARTITION, "NTH_VALUE": _WHOLE_PARTITION,
     "RATIO_TO_REPORT": _WHOLE_PARTITION, "CONDITIONAL_TRUE_EVENT": _SO_FAR, "CONDITIONAL_CHANGE_EVENT": _SO_FAR,
@@ -44,8 +50,11 @@ def _ordered(call: Call) -> None:
 
 @window("ROW_NUMBER", "RANK", "DENSE_RANK", args=0)
 def rank(call: Call) -> Expr:
+    """With a frame of its own, RANK counts the frame's rows only."""
     _ordered(call)
-    return derive(call.windowed_call(f"{call.name.lower()}()"), _RANK, nullable=False)
+    framed = _FRAMED_ORDER.search(call.over) if call.name == "RANK" else None
+    order = f"ORDER BY {framed[1]}" if framed else ""
+    return derive(call.windowed_call(f"{call.name.lower()}({order})"), _RANK, nullable=False)
 
 
 @window("PERCENT_RANK", "CUME_DIST", args=0)
@@ -58,7 +67,9 @@ def relative_rank(call: Call) -> Expr:
 def ntile(call: Call) -> Expr:
     _ordered(call)
     buckets = call.arg(0, INTEGER)
-    return derive(call.windowed_call(f"ntile(CAST({buckets.sql} AS BIGINT))"), _RANK, buckets, nullable=False)
+    count = f"CAST({buckets.sql} AS BIGINT)"
+    checked = f"CASE WHEN {count} > 0 THEN {count} ELSE {_NO_BUCKETS} END" if not buckets.constant else count
+    return derive(call.windowed_call(f"ntile({checked})"), _RANK, buckets, nullable=False)
 
 
 # --- neighbours -------------------------------------------------------------------------------------------------------
