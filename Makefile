@@ -20,15 +20,15 @@ $(VENV)/.installed: pyproject.toml
 	@touch $@
 
 demo: $(VENV)/.installed ## Starts the warehouse and runs the main job (TRIPS=folder for your own trip files)
-	@$(BIN)/polynya --home $(HOME_DIR) init --if-missing
-	@$(BIN)/polynya --home $(HOME_DIR) start --if-stopped
-	@eval "$$($(BIN)/polynya --home $(HOME_DIR) env)" && $(BIN)/tripcast demo $(if $(TRIPS),--trips "$(TRIPS)")
+	@test -f $(HOME_DIR)/connections.toml || $(BIN)/polynya init --home $(HOME_DIR)
+	@$(BIN)/polynya start --home $(HOME_DIR)
+	@eval "$$($(BIN)/polynya env --home $(HOME_DIR))" && $(BIN)/tripcast demo $(if $(TRIPS),--trips "$(TRIPS)")
 
 stop: ## Stops the demo's warehouse
-	@$(BIN)/polynya --home $(HOME_DIR) stop
+	@test ! -d $(HOME_DIR) || $(BIN)/polynya stop --home $(HOME_DIR)
 
-clean-demo: ## Stops the demo's warehouse and deletes its home
-	@if [ -d $(HOME_DIR) ]; then $(BIN)/polynya --home $(HOME_DIR) stop --if-running; rm -rf $(HOME_DIR); fi
+clean-demo: stop ## Stops the demo's warehouse and deletes its home
+	rm -rf $(HOME_DIR)
 
 test: lint ## Lint and the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)

@@ -200,8 +200,8 @@ def _print_report(report: Any) -> None:
         + (f", {report.rejected} rejected" if report.rejected else "")
     )
     click.echo(
-        f"{report.lines:,} lines: {report.new_trips:,} new trips, {report.repeated:,} repeated; "
-        f"TRIPS holds {report.trips:,}"
+        f"{report.lines:,} lines: {report.new_trips:,} new trips, {report.repeated:,} repeated, "
+        f"{report.left_out:,} left out; TRIPS holds {report.trips:,}"
     )
     if left_out:
         click.echo("Left out:")

@@ -58,9 +58,8 @@ def status(session: Session | None) -> dict[str, Any]:
         if row["STATUS"] in (LOADED, REJECTED):
             answer["files"][row["STATUS"].lower()] = row["N"]
     answer["synthetic"] = files.filter(F.col("SOURCE").startswith(LABEL)).count() > 0
-    left_out = session.table(names.LOAD_ISSUES).filter(~F.col("KEPT") & F.col("LINE").is_not_null())
-    rejected = files.filter(F.col("STATUS") == REJECTED).select("SOURCE", "MEMBER")
-    answer["lines_left_out"] = left_out.join(rejected, ["SOURCE", "MEMBER"], "left_anti").count()
+    loaded = files.filter(F.col("STATUS") == LOADED)
+    answer["lines_left_out"] = loaded.agg(F.coalesce(F.sum("LEFT_OUT"), F.lit(0))).collect()[0][0]
     if names.STATIONS in there:
         answer["stations"] = session.table(names.STATIONS).count()
     if names.STATION_DAYS in there:

@@ -154,7 +154,7 @@ def test_many_rows_to_pandas(connect: Connect) -> None:
     frame = connect().cursor().execute(MANY).fetch_pandas_all()
     assert len(frame) == 400_000
     assert frame["ID"].sum() == 400_000 * 399_999 // 2
-    assert str(frame["ID"].dtype) == "int32"
+    assert str(frame["ID"].dtype) == "int64"
 
 
 def test_chunks_need_their_secret(http_client: Http) -> None:

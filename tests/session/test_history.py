@@ -55,6 +55,14 @@ def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     history.close()
 
 
+def test_memory_is_bounded_by_characters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHARACTERS_IN_MEMORY", 100)
+    history = History(tmp_path / "h.sqlite")
+    finish(history, *[record(f"query {i:02d}") for i in range(50)])  # 17 characters each
+    assert [item.query_id for item in history.records()] == [f"query {i:02d}" for i in range(45, 50)]
+    history.close()
+
+
 def test_broken_file_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "h.sqlite").write_bytes(b"no database" * 1000)
     history = History(tmp_path / "h.sqlite")

@@ -6,7 +6,7 @@ import pytest
 
 from polynya.errors import SnowflakeError
 from polynya.session.multi import share_binds
-from polynya.session.query_type import query_type
+from polynya.session.query_type import query_type, recorded_text
 from polynya.session.split import check_count, split_statements
 
 CASES = [
@@ -102,3 +102,20 @@ TYPES = [
 @pytest.mark.parametrize(("text", "kind"), TYPES)
 def test_query_type(text: str, kind: str) -> None:
     assert query_type(text) == kind
+
+
+SECRETS = [
+    ("CREATE USER u PASSWORD = 'se''cret' DEFAULT_ROLE = r", "CREATE USER u PASSWORD='****' DEFAULT_ROLE = r"),
+    ("alter user u set password='a\\'b'", "alter user u set password='****'"),
+    (
+        "CREATE STAGE s CREDENTIALS = (AWS_KEY_ID = 'id' AWS_SECRET_KEY = 'k')",
+        "CREATE STAGE s CREDENTIALS = (AWS_KEY_ID = 'id' AWS_SECRET_KEY='****')",
+    ),
+    ("SELECT 1 AS password", "SELECT 1 AS password"),
+    ("SELECT '" + "x" * 200_000 + "'", "SELECT '" + "x" * 99_992),
+]
+
+
+@pytest.mark.parametrize(("text", "recorded"), SECRETS, ids=range(len(SECRETS)))
+def test_recorded_text(text: str, recorded: str) -> None:
+    assert recorded_text(text) == recorded

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from polynya.catalog.names import RESERVED
-from polynya.dialect import casts, types
+from polynya.dialect import calls, casts, operators
 from polynya.dialect.environment import Environment
 from polynya.dialect.expression import (
     Expr,
@@ -26,14 +25,21 @@ from polynya.dialect.expression import (
     quote_string,
     string_literal,
 )
-from polynya.dialect.registry import FUNCTIONS, Call, Function
+from polynya.dialect.naming import (
+    column_name,
+    find_columns,
+    position,
+    qualifiers_of,
+    quote_if_needed,
+    refers_to,
+    resolve_identifier,
+)
+from polynya.dialect.registry import FUNCTIONS
 from polynya.dialect.scope import Relation, Source, SourceColumn
-from polynya.errors import compilation_error, invalid_identifier, syntax_error, unsupported
+from polynya.errors import compilation_error, invalid_identifier, unsupported
 from polynya.types.sqltype import (
     BOOLEAN,
     FLOAT,
-    INTEGER,
-    NULL,
     SqlType,
     binary,
 )
@@ -146,7 +152,7 @@ class Binder:
             node: ``exp.Star``, or ``exp.Column`` around one.
         """
         star = node.this if isinstance(node, exp.Column) else node
-        qualifiers = _qualifiers(node) if isinstance(node, exp.Column) else []
+        qualifiers = qualifiers_of(node) if isinstance(node, exp.Column) else []
         pairs = self._all_columns(qualifiers, node)
         return self._filter_star(pairs, star)
 
@@ -158,7 +164,7 @@ class Binder:
                 else (invalid_identifier(".".join(qualifiers), position(node)))
             )
         pairs: list[tuple[str, Expr]] = []
-        relations = [r for r in self.scope.relations if not qualifiers or _matches(r, qualifiers)]
+        relations = [r for r in self.scope.relations if not qualifiers or refers_to(r, qualifiers)]
         if not relations:
             raise invalid_identifier(".".join(quote_if_needed(q) for q in qualifiers), position(node))
         if not qualifiers:
@@ -176,14 +182,14 @@ class Binder:
             pattern = re.escape(like.name).replace("%", ".*").replace("_", ".")
             pairs = [pair for pair in pairs if re.fullmatch(pattern, pair[0], re.IGNORECASE | re.DOTALL)]
         names = {name for name, _ in pairs}
-        excluded = {_name_of(column) for column in star.args.get("except_") or star.args.get("except") or []}
+        excluded = {column_name(column) for column in star.args.get("except_") or star.args.get("except") or []}
         for name in excluded - names:
             raise invalid_identifier(quote_if_needed(name), position(star))
         pairs = [pair for pair in pairs if pair[0] not in excluded]
         replaced = {resolve_identifier(a.args["alias"]): a.this for a in star.args.get("replace") or []}
         if replaced:
             pairs = [(name, self.expression(replaced[name]) if name in replaced else e) for name, e in pairs]
-        renamed = {_name_of(a.this): resolve_identifier(a.args["alias"]) for a in star.args.get("rename") or []}
+        renamed = {column_name(a.this): resolve_identifier(a.args["alias"]) for a in star.args.get("rename") or []}
         return [(renamed.get(name, name), e) for name, e in pairs]
 
     # --- names --------------------------------------------------------------------------------------------------------
@@ -198,7 +204,7 @@ class Binder:
     def bind_column(self, node: exp.Column) -> Expr:
         if isinstance(node.this, exp.Star):
             raise unsupported("* in an expression")
-        qualifiers = _qualifiers(node)
+        qualifiers = qualifiers_of(node)
         if isinstance(node.this, exp.Parameter):
             return self._positional(node.this, qualifiers)
         name = resolve_identifier(node.this)
@@ -226,7 +232,7 @@ class Binder:
                 return scope.merged[name]
         matches: list[tuple[Relation, SourceColumn]] = []
         for relation in scope.relations:
-            if qualifiers and not _matches(relation, qualifiers):
+            if qualifiers and not refers_to(relation, qualifiers):
                 continue
             if not qualifiers and name in relation.merged:
                 continue
@@ -260,15 +266,15 @@ class Binder:
             return next_value(self.env, qualifiers)
         if not qualifiers and not node.this.args.get("quoted"):
             if name in _NO_PAREN_FUNCTIONS and name in FUNCTIONS:
-                return self._call(name, [], node)
+                return calls.call(self, name, [], node)
             if name == "SYSDATE" and name in FUNCTIONS:
-                return self._call(name, [], node)
+                return calls.call(self, name, [], node)
         return None
 
     def _positional(self, node: exp.Parameter, qualifiers: list[str]) -> Expr:
         """``$1`` of the only relation, or ``t.$1``."""
         number = int(node.this.name)
-        relations = [r for r in self.scope.relations if not qualifiers or _matches(r, qualifiers)]
+        relations = [r for r in self.scope.relations if not qualifiers or refers_to(r, qualifiers)]
         if not relations:
             raise invalid_identifier(f"${number}", position(node.this))
         if len(relations) > 1:
@@ -347,36 +353,6 @@ class Binder:
 
     # --- logic --------------------------------------------------------------------------------------------------------
 
-    def bind_and(self, node: exp.And | exp.Or | exp.Xor) -> Expr:
-        """A chain of one connector, flat: hundreds of conditions must not nest as deep."""
-        kind = type(node)
-        operands: list[exp.Expr] = []
-        current: exp.Expr = node
-        while type(current) is kind:
-            operands.append(current.expression)
-            current = current.this
-        operands.append(current)
-        bound = [self.condition(operand) for operand in reversed(operands)]
-        word = " AND " if kind is exp.And else " OR "
-        return derive(word.join(expr.atom for expr in bound), BOOLEAN, *bound, simple=False)
-
-    def bind_not(self, node: exp.Not) -> Expr:
-        inner = self.condition(node.this)
-        return derive(f"NOT {inner.atom}", BOOLEAN, inner, simple=False)
-
-    def bind_paren(self, node: exp.Paren) -> Expr:
-        inner = self.expression(node.this)
-        return inner if inner.simple else replace(inner, sql=f"({inner.sql})", simple=True)
-
-    def bind_comparison(self, node: exp.Binary) -> Expr:
-        operator = _COMPARISONS[type(node)]
-        right_node = node.expression
-        if isinstance(right_node, (exp.Any, exp.All)):
-            return self._quantified(node, operator, right_node)
-        if isinstance(node.this, exp.Tuple) or isinstance(right_node, exp.Tuple):
-            return self._compare_rows(node, operator)
-        return self.compare(self.expression(node.this), operator, self.expression(right_node), node)
-
     def compare(self, left: Expr, operator: str, right: Expr, node: exp.Expr) -> Expr:
         """Two values compared, after both took their common type.
 
@@ -397,271 +373,9 @@ class Binder:
         nullable = False if operator.startswith("IS") else None
         return derive(f"{a.atom} {operator} {b.atom}", BOOLEAN, left, right, nullable=nullable, simple=False)
 
-    def _compare_rows(self, node: exp.Binary, operator: str) -> Expr:
-        left, right = node.this.expressions, node.expression.expressions
-        if operator not in ("=", "<>") or len(left) != len(right) or not left:
-            raise unsupported("comparison of rows")
-        pairs = [
-            self.compare(self.expression(a), "=", self.expression(b), node) for a, b in zip(left, right, strict=True)
-        ]
-        joined = derive(" AND ".join(p.atom for p in pairs), BOOLEAN, *pairs, simple=False)
-        return joined if operator == "=" else derive(f"NOT ({joined.sql})", BOOLEAN, joined, simple=False)
-
-    def _quantified(self, node: exp.Binary, operator: str, right: exp.Any | exp.All) -> Expr:
-        left = self.expression(node.this)
-        source = self.subquery(right.this)
-        word = "ANY" if isinstance(right, exp.Any) else "ALL"
-        return derive(
-            f"{left.atom} {operator} {word} {self._column_query(source, left)}",
-            BOOLEAN,
-            left,
-            nullable=True,
-            simple=False,
-        )
-
-    def bind_is(self, node: exp.Is) -> Expr:
-        inner = self.expression(node.this)
-        wanted, negate = node.expression, ""
-        if isinstance(wanted, exp.Not):
-            wanted, negate = wanted.this, "NOT "
-        if isinstance(wanted, exp.Null):
-            return derive(f"{inner.atom} IS {negate}NULL", BOOLEAN, inner, nullable=False, simple=False)
-        if isinstance(wanted, exp.Boolean):
-            truth = casts.coerce(inner, BOOLEAN, self.context) or inner
-            return derive(
-                f"{truth.atom} IS {negate}{'TRUE' if wanted.this else 'FALSE'}",
-                BOOLEAN,
-                inner,
-                nullable=False,
-                simple=False,
-            )
-        raise unsupported(f"IS {wanted.sql('snowflake')}")
-
-    def bind_between(self, node: exp.Between) -> Expr:
-        value, low, high = (
-            self.expression(node.this),
-            self.expression(node.args["low"]),
-            self.expression(node.args["high"]),
-        )
-        first = self.compare(value, ">=", low, node)
-        second = self.compare(value, "<=", high, node)
-        return derive(f"{first.atom} AND {second.atom}", BOOLEAN, first, second, simple=False)
-
-    def bind_in(self, node: exp.In) -> Expr:
-        query = node.args.get("query")
-        left_nodes = node.this.expressions if isinstance(node.this, exp.Tuple) else [node.this]
-        left = [self.expression(item) for item in left_nodes]
-        if query is not None:
-            source = self.subquery(query)
-            if len(source.columns) != len(left):
-                raise compilation_error(
-                    2103,
-                    "42601",
-                    f"Invalid number of columns in the subquery: expected {len(left)}, found {len(source.columns)}",
-                    position(node),
-                )
-            return self._in_query(left, source)
-        choices = node.expressions
-        if len(left) > 1:
-            options = []
-            for choice in choices:
-                pairs = [
-                    self.compare(a, "=", self.expression(b), node)
-                    for a, b in zip(left, choice.expressions, strict=True)
-                ]
-                options.append(derive("(" + " AND ".join(p.atom for p in pairs) + ")", BOOLEAN, *pairs))
-            return derive(" OR ".join(o.sql for o in options), BOOLEAN, *options, simple=False)
-        bound = [self.expression(choice) for choice in choices]
-        common = left[0].type
-        for choice in bound:
-            merged = casts.comparison_type(common, choice.type)
-            if merged is None:
-                raise compilation_error(
-                    1044,
-                    "42P13",
-                    f"Can not convert parameter of type [{choice.type}] into expected type [{common}]",
-                    position(node),
-                )
-            common = merged
-        items = [casts.comparable(choice, common, self.context) for choice in bound]
-        value = casts.comparable(left[0], common, self.context)
-        return derive(f"{value.atom} IN ({', '.join(i.sql for i in items)})", BOOLEAN, left[0], *bound, simple=False)
-
-    def _in_query(self, left: list[Expr], source: Source) -> Expr:
-        alias = self.env.alias()
-        inner, outer = [], []
-        for expr, column in zip(left, source.columns, strict=True):
-            candidate = Expr(f"{alias}.{quote(column.stored_as)}", column.type, column.nullable)
-            common = casts.comparison_type(expr.type, column.type) or expr.type
-            inner.append(casts.comparable(candidate, common, self.context).sql)
-            outer.append(casts.comparable(expr, common, self.context).sql)
-        value = outer[0] if len(outer) == 1 else f"({', '.join(outer)})"
-        columns = inner[0] if len(inner) == 1 else f"({', '.join(inner)})"
-        return derive(
-            f"({value}) IN (SELECT {columns} FROM {source.sql} AS {alias})", BOOLEAN, *left, nullable=True, simple=False
-        )
-
-    def _column_query(self, source: Source, like: Expr) -> str:
-        """A one-column subquery whose column has the type of ``like`` for comparison."""
-        alias = self.env.alias()
-        column = source.columns[0]
-        candidate = Expr(f"{alias}.{quote(column.stored_as)}", column.type, column.nullable)
-        common = casts.comparison_type(like.type, column.type) or like.type
-        return f"(SELECT {casts.comparable(candidate, common, self.context).sql} FROM {source.sql} AS {alias})"
-
-    def bind_exists(self, node: exp.Exists) -> Expr:
-        source = self.subquery(node.this)
-        return Expr(f"EXISTS (SELECT 1 FROM {source.sql} AS {self.env.alias()})", BOOLEAN, False, simple=False)
-
-    def bind_like(self, node: exp.Like | exp.ILike, escape: Expr | None = None) -> Expr:
-        from polynya.dialect.functions.string import like
-
-        value = self.expression(node.this)
-        insensitive = isinstance(node, exp.ILike)
-        pattern = node.expression
-        if isinstance(pattern, (exp.Any, exp.All)):
-            items = pattern.this.expressions if isinstance(pattern.this, exp.Tuple) else [pattern.this]
-            bound = [like(value, self.expression(item), escape, insensitive, self.context) for item in items]
-            word = " OR " if isinstance(pattern, exp.Any) else " AND "
-            return derive(word.join(b.atom for b in bound), BOOLEAN, *bound, simple=False)
-        return like(value, self.expression(pattern), escape, insensitive, self.context)
-
-    def bind_escape(self, node: exp.Escape) -> Expr:
-        return self.bind_like(node.this, self.expression(node.expression))
-
-    def bind_regexp_like(self, node: exp.RegexpLike) -> Expr:
-        return self._call("REGEXP_LIKE", [node.this, node.expression], node)
-
     # --- arithmetic ---------------------------------------------------------------------------------------------------
 
-    def bind_arithmetic(self, node: exp.Binary) -> Expr:
-        """A chain of + - * / % over one left spine, bound without recursion."""
-        spine: list[exp.Binary] = []
-        current: exp.Expr = node
-        while type(current) in _ARITHMETIC:
-            spine.append(current)  # type: ignore[arg-type]
-            current = current.this
-        result = self.expression(current) if not isinstance(current, exp.Interval) else None
-        for operation in reversed(spine):
-            right = operation.expression
-            if isinstance(right, exp.Interval) and result is not None:
-                result = self._add_interval(result, right, operation)
-            elif result is None:
-                result = self._add_interval(self.expression(right), current, operation)  # type: ignore[arg-type]
-            else:
-                result = self._operate(operation, result, self.expression(right))
-        assert result is not None
-        return result
-
-    def _operate(self, node: exp.Binary, left: Expr, right: Expr) -> Expr:
-        from polynya.dialect import arithmetic
-        from polynya.dialect.functions import datetime
-
-        operator = _ARITHMETIC[type(node)]
-        dated = {"DATE", "TIME"}
-        left_date = left.type.name in dated or left.type.is_timestamp
-        right_date = right.type.name in dated or right.type.is_timestamp
-        if left_date or right_date:
-            if operator == "add" and left.type.name == "DATE" and not right_date:
-                return datetime.add_days(left, self._as_number(right, node))
-            if operator == "add" and right.type.name == "DATE" and not left_date:
-                return datetime.add_days(right, self._as_number(left, node))
-            if operator == "subtract" and left.type.name == "DATE" and right.type.name == "DATE":
-                return datetime.date_difference(left, right)
-            if operator == "subtract" and left.type.name == "DATE" and not right_date:
-                return datetime.add_days(left, arithmetic.negate(self._as_number(right, node)))
-            symbol = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "modulo": "%"}[operator]
-            raise compilation_error(
-                1044,
-                "42P13",
-                f"Invalid argument types for function '{symbol}': ({left.type}, {right.type})",
-                position(node),
-            )
-        left, right = self._numeric(left, node, operator), self._numeric(right, node, operator)
-        return getattr(arithmetic, operator)(left, right)
-
-    def _numeric(self, expr: Expr, node: exp.Binary, operator: str) -> Expr:
-        if expr.type.is_numeric:
-            return expr
-        if expr.type == NULL:
-            return null(INTEGER)
-        if expr.type.name in ("VARCHAR", "VARIANT", "BOOLEAN"):
-            return casts.to_number_operand(expr, self.context)
-        symbol = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "modulo": "%"}[operator]
-        raise compilation_error(
-            1044, "42P13", f"Invalid argument types for function '{symbol}': ({expr.type})", position(node)
-        )
-
-    def _as_number(self, expr: Expr, node: exp.Expr) -> Expr:
-        converted = casts.coerce(expr, INTEGER, self.context)
-        if converted is None:
-            raise compilation_error(
-                1044, "42P13", f"Invalid argument types for function '+': (DATE, {expr.type})", position(node)
-            )
-        return converted
-
-    def _add_interval(self, base: Expr, interval: exp.Interval, node: exp.Binary) -> Expr:
-        from polynya.dialect.functions import datetime
-        from polynya.dialect.intervals import interval_parts
-
-        sign = -1 if isinstance(node, exp.Sub) else 1
-        if base.type.name not in ("DATE", "TIME") and not base.type.is_timestamp:
-            raise compilation_error(
-                1044, "42P13", f"Invalid argument types for function '+': ({base.type}, INTERVAL)", position(node)
-            )
-        return datetime.add_interval(base, interval_parts(interval), sign, self.context)
-
-    def bind_neg(self, node: exp.Neg) -> Expr:
-        from polynya.dialect import arithmetic
-
-        inner = self.expression(node.this)
-        if inner.is_constant and inner.type.name == "NUMBER":
-            value = -inner.constant
-            return Expr(f"(-{inner.sql})", inner.type, False, value)
-        if inner.type.name in ("VARCHAR", "VARIANT", "BOOLEAN", "NULL"):
-            inner = casts.to_number_operand(inner, self.context)
-        if not inner.type.is_numeric:
-            raise compilation_error(
-                1044, "42P13", f"Invalid argument types for function '-': ({inner.type})", position(node)
-            )
-        return arithmetic.negate(inner)
-
-    def bind_concat(self, node: exp.DPipe) -> Expr:
-        operands: list[exp.Expr] = []
-        current: exp.Expr = node
-        while isinstance(current, exp.DPipe):
-            operands.append(current.expression)
-            current = current.this
-        operands.append(current)
-        return self._call("CONCAT", list(reversed(operands)), node)
-
-    def bind_bitwise(self, node: exp.Binary) -> Expr:
-        return self._call(_BITWISE[type(node)], [node.this, node.expression], node)
-
-    def bind_bitwise_not(self, node: exp.BitwiseNot) -> Expr:
-        return self._call("BITNOT", [node.this], node)
-
-    def bind_collate(self, node: exp.Collate) -> Expr:
-        return self._call("COLLATE", [node.this, node.expression], node)
-
     # --- CASE, casts --------------------------------------------------------------------------------------------------
-
-    def bind_case(self, node: exp.Case) -> Expr:
-        subject = self.expression(node.this) if node.this is not None else None
-        conditions, values = [], []
-        for branch in node.args["ifs"]:
-            if subject is None:
-                conditions.append(self.condition(branch.this))
-            else:
-                conditions.append(self.compare(subject, "=", self.expression(branch.this), branch))
-            values.append(self.expression(branch.args["true"]))
-        default = node.args.get("default")
-        values.append(self.expression(default) if default is not None else null())
-        values, common = self.unify(values, node, "CASE")
-        whens = " ".join(f"WHEN {c.sql} THEN {v.sql}" for c, v in zip(conditions, values, strict=False))
-        nullable = any(value.nullable for value in values)
-        sources = [*conditions, *values, *([subject] if subject else [])]
-        return derive(f"CASE {whens} ELSE {values[-1].sql} END", common, *sources, nullable=nullable)
 
     def unify(self, values: list[Expr], node: exp.Expr, what: str) -> tuple[list[Expr], SqlType]:
         """Values cast to their common type, and that type.
@@ -677,63 +391,7 @@ class Binder:
             )
         return [casts.to_common(value, common, self.context) for value in values], common
 
-    def bind_cast(self, node: exp.Cast) -> Expr:
-        target = types.from_tree(node.args["to"], self.context.parameter("TIMESTAMP_TYPE_MAPPING"))
-        attempt = isinstance(node, exp.TryCast)
-        inner = self.expression(node.this)
-        # TRY_CAST takes strings; a value of the target's own type is let through.
-        if attempt and inner.type.name not in ("VARCHAR", "NULL", "VARIANT", target.name):
-            raise compilation_error(
-                1065,
-                "22023",
-                f"Function TRY_CAST cannot be used with arguments of types {inner.type} and {target}",
-                position(node),
-            )
-        return casts.cast(inner, target, self.context, attempt=attempt)
-
-    def bind_at_time_zone(self, node: exp.AtTimeZone) -> Expr:
-        return self._call("CONVERT_TIMEZONE", [node.args["zone"], node.this], node)
-
     # --- semi-structured ----------------------------------------------------------------------------------------------
-
-    def bind_path(self, node: exp.JSONExtract) -> Expr:
-        """``a:b.c[0]``."""
-        from polynya.dialect import semistructured
-
-        steps: list[str | int | Expr] = []
-        path = node.expression
-        if not isinstance(path, exp.JSONPath):
-            return semistructured.path(self.expression(node.this), [self.expression(path)])
-        for step in path.expressions:
-            if isinstance(step, exp.JSONPathKey):
-                steps.append(str(step.this))
-            elif isinstance(step, exp.JSONPathSubscript):
-                steps.append(step.this if isinstance(step.this, int) else str(step.this))
-            elif not isinstance(step, exp.JSONPathRoot):
-                raise unsupported(f"path step {step}")
-        return semistructured.path(self.expression(node.this), steps)
-
-    def bind_bracket(self, node: exp.Bracket) -> Expr:
-        from polynya.dialect import semistructured
-
-        base = self.expression(node.this)
-        steps = [self.expression(item) for item in node.expressions]
-        return semistructured.path(base, [s.constant if isinstance(s.constant, (str, int)) else s for s in steps])
-
-    def bind_struct(self, node: exp.Struct) -> Expr:
-        """``{'a': 1, ...}``."""
-        arguments: list[exp.Expr] = []
-        for item in node.expressions:
-            if isinstance(item, exp.PropertyEQ):
-                key = item.this
-                arguments.append(exp.Literal.string(key.name) if isinstance(key, exp.Identifier) else key)
-                arguments.append(item.expression)
-            else:
-                arguments.append(item)
-        return self._call("OBJECT_CONSTRUCT_KEEP_NULL", arguments, node)
-
-    def bind_array(self, node: exp.Array) -> Expr:
-        return self._call("ARRAY_CONSTRUCT", node.expressions, node)
 
     # --- subqueries ---------------------------------------------------------------------------------------------------
 
@@ -743,291 +401,7 @@ class Binder:
 
         return bind_query_node(node, self.env, self.scope, self.scope.ctes)
 
-    def bind_subquery(self, node: exp.Expr) -> Expr:
-        source = self.subquery(node)
-        if len(source.columns) != 1:
-            raise compilation_error(
-                2103, "42601", "Invalid subquery: a scalar subquery must return one column.", position(node)
-            )
-        column = source.columns[0]
-        return Expr(f"(SELECT {quote(column.stored_as)} FROM {source.sql} AS {self.env.alias()})", column.type, True)
-
     # --- functions ----------------------------------------------------------------------------------------------------
-
-    def bind_call(self, node: exp.Anonymous) -> Expr:
-        return self._call(
-            str(node.this).upper() if not isinstance(node.this, exp.Identifier) else resolve_identifier(node.this),
-            node.expressions,
-            node,
-        )
-
-    def bind_dotted_call(self, node: exp.Dot) -> Expr:
-        """``db.schema.f(x)``, ``schema.f(x)``, ``seq.NEXTVAL`` with several qualifiers, or a path behind brackets."""
-        parts: list[exp.Expr] = []
-        current: exp.Expr = node
-        while isinstance(current, exp.Dot):
-            parts.append(current.expression)
-            current = current.this
-        parts.append(current)
-        parts.reverse()
-        if isinstance(parts[0], exp.Bracket | exp.JSONExtract) and all(
-            isinstance(p, exp.Identifier) for p in parts[1:]
-        ):
-            from polynya.dialect import semistructured  # v['a'].b
-
-            return semistructured.path(self.expression(parts[0]), [part.name for part in parts[1:]])
-        qualifiers: list[str] = []
-        for part in parts[:-1]:
-            if isinstance(part, exp.Column):
-                qualifiers += [*_qualifiers(part), resolve_identifier(part.this)]
-            elif isinstance(part, exp.Identifier):
-                qualifiers.append(resolve_identifier(part))
-            else:
-                raise unsupported(f"'.' after {part.sql('snowflake')}")
-        last = parts[-1]
-        if isinstance(last, exp.Anonymous) and isinstance(last.this, str) and last.this.upper() in RESERVED:
-            raise syntax_error(last.this, *(position(last) or (1, 0)))  # ``SELECT a. FROM (...)``
-        if isinstance(last, exp.Anonymous):
-            return self._user_function(
-                [*qualifiers, str(last.this).upper() if isinstance(last.this, str) else resolve_identifier(last.this)],
-                last,
-            )
-        if isinstance(last, exp.Identifier) and resolve_identifier(last) == "NEXTVAL":
-            from polynya.dialect.sequences import next_value
-
-            return next_value(self.env, qualifiers)
-        raise invalid_identifier(node.sql("snowflake"), position(node))
-
-    def bind_no_paren_function(self, node: exp.Func) -> Expr:
-        arguments = [node.this] if isinstance(node.this, exp.Expr) else []
-        return self._call(_NODE_FUNCTIONS[type(node)], arguments, node)
-
-    def bind_extract(self, node: exp.Extract) -> Expr:
-        return self._call("DATE_PART", [exp.Literal.string(node.this.name), node.expression], node)
-
-    def bind_position(self, node: exp.StrPosition) -> Expr:
-        arguments = [node.args["substr"], node.this]
-        if node.args.get("position") is not None:
-            arguments.append(node.args["position"])
-        return self._call("POSITION", arguments, node)
-
-    def bind_within_group(self, node: exp.WithinGroup) -> Expr:
-        return self._aggregate_call(node.this, node, within=node.expression)
-
-    def bind_filter(self, node: exp.Filter) -> Expr:
-        raise unsupported("FILTER (WHERE ...)")
-
-    def bind_connect_by_root(self, node: exp.Expr) -> Expr:
-        return self._hierarchical(node, "CONNECT_BY_ROOT")
-
-    def _hierarchical(self, node: exp.Expr, what: str) -> Expr:
-        """A column that ``hierarchy.connect_by`` made for this call."""
-        found = self.scope.variables.get(f"\0{id(node)}")
-        if found is None:
-            raise unsupported(f"{what} outside CONNECT BY")
-        return found
-
-    def _call(self, name: str, nodes: list[exp.Expr], node: exp.Expr) -> Expr:
-        if name == "SYS_CONNECT_BY_PATH":
-            return self._hierarchical(node, name)
-        function = FUNCTIONS.get(name)
-        if function is None:
-            return self._user_function([name], node)
-        call = self._make_call(name, nodes, node)
-        self._check_arity(function, call)
-        if function.kind == "scalar":
-            if call.distinct:
-                raise compilation_error(1003, "42000", f"DISTINCT cannot be used with function {name}.", position(node))
-            return function.bind(call)
-        if function.kind == "window":
-            raise compilation_error(
-                2303, "42601", f"Window function [{name}(...)] requires an OVER clause.", position(node)
-            )
-        return self._bind_aggregate(function, call)
-
-    def _make_call(self, name: str, nodes: list[exp.Expr], node: exp.Expr) -> Call:
-        distinct = False
-        if len(nodes) == 1 and isinstance(nodes[0], exp.Distinct):
-            distinct, nodes = True, nodes[0].expressions
-        named = {str(n.this.name).upper(): n.expression for n in nodes if isinstance(n, exp.Kwarg)}
-        positional = [n for n in nodes if not isinstance(n, exp.Kwarg)]
-        return Call(name, positional, self, named, distinct=distinct, position=position(node))
-
-    def _check_arity(self, function: Function, call: Call) -> None:
-        count = len(call)
-        if count < function.least:
-            raise compilation_error(
-                938,
-                "22023",
-                f"not enough arguments for function [{call.name}({', '.join(n.sql('snowflake') for n in call.nodes)})], expected {function.least}, got {count}",
-                call.position,
-            )
-        if function.most is not None and count > function.most:
-            raise compilation_error(
-                939,
-                "22023",
-                f"too many arguments for function [{call.name}({', '.join(n.sql('snowflake') for n in call.nodes)})] expected {function.most}, got {count}",
-                call.position,
-            )
-
-    def _bind_aggregate(self, function: Function, call: Call) -> Expr:
-        if self._inside_aggregate and not call.windowed:
-            raise compilation_error(
-                2035, "42601", f"Aggregate functions cannot be nested: [{call.name}]", call.position
-            )
-        self._inside_aggregate += 0 if call.windowed else 1
-        try:
-            bound = function.bind(call)
-        finally:
-            self._inside_aggregate -= 0 if call.windowed else 1
-        return self._finish_aggregate(bound, call)
-
-    def _finish_aggregate(self, bound: Expr, call: Call) -> Expr:
-        sql = bound.sql
-        if call.over and not call.over_placed:
-            sql = f"{sql}{call.over}"
-        if bound.type.name == "NUMBER":
-            sql = f"CAST({sql} AS {bound.type.duckdb})"
-        return replace(bound, sql=sql, simple=True, aggregate=not call.windowed, window=call.windowed or bound.window)
-
-    def _aggregate_call(
-        self,
-        inner: exp.Expr,
-        node: exp.Expr,
-        within: exp.Order | None = None,
-        over: str | None = None,
-        *,
-        ignore_nulls: bool | None = None,
-        has_order: bool = False,
-        window_node: exp.Window | None = None,
-    ) -> Expr:
-        if isinstance(inner, exp.WithinGroup):
-            return self._aggregate_call(
-                inner.this,
-                node,
-                inner.expression,
-                over,
-                ignore_nulls=ignore_nulls,
-                has_order=has_order,
-                window_node=window_node,
-            )
-        if isinstance(inner, (exp.IgnoreNulls, exp.RespectNulls)):
-            return self._aggregate_call(
-                inner.this,
-                node,
-                within,
-                over,
-                ignore_nulls=isinstance(inner, exp.IgnoreNulls),
-                has_order=has_order,
-                window_node=window_node,
-            )
-        if not isinstance(inner, exp.Anonymous):
-            raise unsupported(f"{inner.sql('snowflake')} as a window function")
-        name = str(inner.this).upper()
-        function = FUNCTIONS.get(name)
-        if function is None or function.kind == "scalar":
-            if function is None:
-                return self._user_function([name], inner)
-            raise compilation_error(2303, "42601", f"Function [{name}] is not a window function.", position(inner))
-        call = self._make_call(name, inner.expressions, inner)
-        call.ignore_nulls = ignore_nulls
-        call.windowed = over is not None
-        call.over = over or ""
-        call.window_order = has_order
-        if within is not None:
-            self._inside_aggregate += 1
-            call.order_exprs = [self.expression(item.this) for item in within.expressions]
-            self._inside_aggregate -= 1
-            call.order_by = ", ".join(
-                order_term(expr.sql, item) for expr, item in zip(call.order_exprs, within.expressions, strict=True)
-            )
-        self._check_arity(function, call)
-        if function.kind == "window" and over is None:
-            raise compilation_error(
-                2303, "42601", f"Window function [{name}(...)] requires an OVER clause.", position(inner)
-            )
-        return self._bind_aggregate(function, call)
-
-    def bind_window(self, node: exp.Window) -> Expr:
-        from polynya.dialect.functions.window import default_frame
-        from polynya.dialect.window_frame import frame_sql
-
-        inner = node.this
-        while isinstance(inner, (exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)):
-            inner = inner.this
-        name = str(inner.this).upper() if isinstance(inner, exp.Anonymous) else ""
-        parts: list[str] = []
-        partition = [self.expression(item) for item in node.args.get("partition_by") or []]
-        if partition:
-            parts.append("PARTITION BY " + ", ".join(casts.groupable(p).sql for p in partition))
-        order = node.args.get("order")
-        keys: list[Expr] = []
-        if order is not None:
-            keys = [casts.sortable(self.expression(item.this)) for item in order.expressions]
-            terms = [order_term(key.sql, item) for key, item in zip(keys, order.expressions, strict=True)]
-            parts.append("ORDER BY " + ", ".join(terms))
-        spec = node.args.get("spec")
-        frame = frame_sql(spec, keys, self) if spec is not None else default_frame(name, order is not None)
-        if frame:
-            parts.append(frame)
-        return self._aggregate_call(
-            node.this, node, None, f" OVER ({' '.join(parts)})", has_order=order is not None, window_node=node
-        )
-
-    def _user_function(self, parts: list[str], node: exp.Expr) -> Expr:
-        from polynya.dialect.routines import call_function
-
-        return call_function(self, parts, node)
-
-    def bind_lambda(self, node: exp.Lambda) -> Expr:
-        raise unsupported("a lambda outside FILTER, TRANSFORM or REDUCE")
-
-    def bind_tuple(self, node: exp.Tuple) -> Expr:
-        raise unsupported("a list of values outside IN")
-
-    def bind_star(self, node: exp.Star) -> Expr:
-        raise compilation_error(1003, "42000", "syntax error: unexpected '*'", position(node))
-
-    def bind_alias(self, node: exp.Alias) -> Expr:
-        """An alias inside an expression, which sqlglot lets pass."""
-        line, column = position(node.this) or (1, 0)
-        raise syntax_error("AS", line, column)
-
-    def bind_prior(self, node: exp.Prior) -> Expr:
-        raise unsupported("PRIOR outside CONNECT BY")
-
-
-# --- helpers ----------------------------------------------------------------------------------------------------------
-
-
-def position(node: exp.Expr) -> tuple[int, int] | None:
-    """(line, column from 0) at which a node begins, where the parser kept it: that of its first word."""
-    current: object = node
-    while isinstance(current, exp.Expr):
-        meta = current.meta
-        if "line" in meta:
-            return meta["line"], meta["col"] - (meta["end"] - meta["start"] + 1)
-        if isinstance(current, exp.Column):
-            current = next((part for part in current.parts if "line" in part.meta), None)
-        elif isinstance(current.this, exp.Expr):
-            current = current.this
-        else:
-            current = next(iter(current.expressions), None)
-    return None
-
-
-def resolve_identifier(node: exp.Expr) -> str:
-    """An identifier's name: upper case unless it was quoted."""
-    if isinstance(node, exp.Identifier):
-        return node.name if node.args.get("quoted") else node.name.upper()
-    return node.name.upper()
-
-
-def quote_if_needed(name: str) -> str:
-    """A name as Snowflake prints it in messages: quoted where it must be."""
-    from polynya.catalog.names import quote_identifier
-
-    return quote_identifier(name)
 
 
 def literal_value(value: Any) -> Expr:
@@ -1053,7 +427,7 @@ def dynamic_name(node: exp.Expr, binder: Binder) -> list[str]:
 
     argument = node.this if isinstance(node.this, exp.Expr) else node.expressions[0]
     if isinstance(argument, exp.Column):
-        return [*_qualifiers(argument), resolve_identifier(argument.this)]
+        return [*qualifiers_of(argument), resolve_identifier(argument.this)]
     bound = binder.expression(argument)
     if not isinstance(bound.constant, str):
         raise compilation_error(1015, "42601", "IDENTIFIER takes a constant string.", position(node))
@@ -1063,52 +437,7 @@ def dynamic_name(node: exp.Expr, binder: Binder) -> list[str]:
     return name
 
 
-def order_term(sql: str, item: exp.Ordered) -> str:
-    """One term of ORDER BY; NULL is the largest value, as in Snowflake, unless said otherwise."""
-    direction = "DESC" if item.args.get("desc") else "ASC"
-    return f"{sql} {direction} NULLS {'FIRST' if item.args.get('nulls_first') else 'LAST'}"
-
-
-def find_columns(source: Source, name: str) -> list[SourceColumn]:
-    """The columns of this name, hidden ones if no shown one has it."""
-    found = [column for column in source.columns if column.name == name]
-    return found or [column for column in source.hidden if column.name == name]
-
-
-def _name_of(node: exp.Expr) -> str:
-    return resolve_identifier(node.this if isinstance(node, exp.Column) else node)
-
-
-def _qualifiers(node: exp.Column) -> list[str]:
-    """The resolved names before a column's own, outermost first."""
-    return [resolve_identifier(node.args[key]) for key in ("catalog", "db", "table") if node.args.get(key)]
-
-
-def _matches(relation: Relation, qualifiers: list[str]) -> bool:
-    if relation.name != qualifiers[-1]:
-        return False
-    if len(qualifiers) == 1:
-        return True
-    return relation.qualifiers is not None and list(relation.qualifiers)[-len(qualifiers) + 1 :] == qualifiers[:-1]
-
-
 _POSITIONAL = re.compile(r"\$\d+")
-_COMPARISONS: dict[type, str] = {
-    exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<=",
-    exp.NullSafeEQ: "IS NOT DISTINCT FROM", exp.NullSafeNEQ: "IS DISTINCT FROM",
-}  # fmt: skip
-_ARITHMETIC: dict[type, str] = {
-    exp.Add: "add", exp.Sub: "subtract", exp.Mul: "multiply", exp.Div: "divide", exp.Mod: "modulo",
-}  # fmt: skip
-_BITWISE: dict[type, str] = {
-    exp.BitwiseAnd: "BITAND", exp.BitwiseOr: "BITOR", exp.BitwiseXor: "BITXOR",
-    exp.BitwiseLeftShift: "BITSHIFTLEFT", exp.BitwiseRightShift: "BITSHIFTRIGHT",
-}  # fmt: skip
-_NODE_FUNCTIONS: dict[type, str] = {
-    exp.CurrentDate: "CURRENT_DATE", exp.CurrentTime: "CURRENT_TIME", exp.CurrentTimestamp: "CURRENT_TIMESTAMP",
-    exp.CurrentUser: "CURRENT_USER", exp.Localtime: "LOCALTIME", exp.Localtimestamp: "LOCALTIMESTAMP",
-    exp.CurrentRole: "CURRENT_ROLE", exp.CurrentDatetime: "CURRENT_TIMESTAMP",
-}  # fmt: skip
 _NO_PAREN_FUNCTIONS = {"CURRENT_ROLE", "CURRENT_USER", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME",
                        "LOCALTIMESTAMP", "CURRENT_DATABASE", "CURRENT_SCHEMA", "CURRENT_WAREHOUSE"}  # fmt: skip
 
@@ -1125,50 +454,6 @@ _METHODS: dict[type, Callable[[Binder, Any], Expr]] = {
     exp.Boolean: Binder.bind_boolean,
     exp.HexString: Binder.bind_hex_string,
     exp.Interval: Binder.bind_interval,
-    exp.And: Binder.bind_and,
-    exp.Or: Binder.bind_and,
-    exp.Not: Binder.bind_not,
-    exp.Paren: Binder.bind_paren,
-    exp.Is: Binder.bind_is,
-    exp.Between: Binder.bind_between,
-    exp.In: Binder.bind_in,
-    exp.Exists: Binder.bind_exists,
-    exp.Like: Binder.bind_like,
-    exp.ILike: Binder.bind_like,
-    exp.Escape: Binder.bind_escape,
-    exp.RegexpLike: Binder.bind_regexp_like,
-    exp.Neg: Binder.bind_neg,
-    exp.DPipe: Binder.bind_concat,
-    exp.BitwiseNot: Binder.bind_bitwise_not,
-    exp.Collate: Binder.bind_collate,
-    exp.Case: Binder.bind_case,
-    exp.Cast: Binder.bind_cast,
-    exp.TryCast: Binder.bind_cast,
-    exp.AtTimeZone: Binder.bind_at_time_zone,
-    exp.JSONExtract: Binder.bind_path,
-    exp.Bracket: Binder.bind_bracket,
-    exp.Struct: Binder.bind_struct,
-    exp.Array: Binder.bind_array,
-    exp.Select: Binder.bind_subquery,
-    exp.Subquery: Binder.bind_subquery,
-    exp.Union: Binder.bind_subquery,
-    exp.Intersect: Binder.bind_subquery,
-    exp.Except: Binder.bind_subquery,
-    exp.Anonymous: Binder.bind_call,
-    exp.Dot: Binder.bind_dotted_call,
-    exp.Extract: Binder.bind_extract,
-    exp.StrPosition: Binder.bind_position,
-    exp.WithinGroup: Binder.bind_within_group,
-    exp.Filter: Binder.bind_filter,
-    exp.Window: Binder.bind_window,
-    exp.Lambda: Binder.bind_lambda,
-    exp.Tuple: Binder.bind_tuple,
-    exp.Star: Binder.bind_star,
-    exp.Alias: Binder.bind_alias,
-    exp.Prior: Binder.bind_prior,
-    exp.ConnectByRoot: Binder.bind_connect_by_root,
-    **dict.fromkeys(_COMPARISONS, Binder.bind_comparison),
-    **dict.fromkeys(_ARITHMETIC, Binder.bind_arithmetic),
-    **dict.fromkeys(_BITWISE, Binder.bind_bitwise),
-    **dict.fromkeys(_NODE_FUNCTIONS, Binder.bind_no_paren_function),
+    **operators.METHODS,
+    **calls.METHODS,
 }

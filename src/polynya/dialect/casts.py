@@ -148,7 +148,9 @@ def cast(expr: Expr, target: SqlType, context: Context, *, attempt: bool = False
             "22023",
             f"invalid type [CAST({expr.sql} AS {target})] for parameter 'TO_{target.name}'",
         )
-    return derive(sql, target, expr, nullable=expr.nullable or attempt or source.name == "VARIANT", simple=True)
+    structured = target.element is not None or target.fields is not None
+    nullable = expr.nullable or attempt or source.name == "VARIANT" or structured
+    return derive(sql, target, expr, nullable=nullable, simple=True)
 
 
 def as_text(expr: Expr, context: Context) -> Expr:

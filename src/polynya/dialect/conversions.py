@@ -9,7 +9,7 @@ from __future__ import annotations
 from polynya.catalog.context import Context
 from polynya.dialect import semistructured, temporal
 from polynya.dialect.engine_functions import MACROS
-from polynya.dialect.expression import Expr, once
+from polynya.dialect.expression import Expr, decimal_text, once
 from polynya.storage.errors import raise_sql
 from polynya.types.sqltype import MAX_BINARY, MAX_VARCHAR, VARIANT, SqlType
 
@@ -213,8 +213,10 @@ def float_text(expr: Expr) -> str:
 def text_sql(expr: Expr, context: Context) -> str | None:
     """SQL of a scalar's text by the session's output formats, or None if it has none."""
     match expr.type.name:
-        case "VARCHAR" | "NUMBER" | "BOOLEAN":
+        case "VARCHAR" | "BOOLEAN":
             return f"CAST({expr.sql} AS VARCHAR)"
+        case "NUMBER":
+            return decimal_text(expr.sql, expr.type)
         case "FLOAT":
             return float_text(expr)
         case "BINARY":

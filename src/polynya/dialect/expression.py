@@ -167,6 +167,13 @@ def _is_long(value: Expr | str, text: str) -> bool:
     return len(text) > _WRITTEN_TWICE or "SELECT" in text or any(name in text for name in _VOLATILE)
 
 
+def decimal_text(sql: str, sql_type: SqlType) -> str:
+    """SQL of a NUMBER's digits; the engine writes .05 where a type has no digit before the point, Snowflake 0.05."""
+    if sql_type.scale and sql_type.precision == sql_type.scale:
+        sql = f"CAST({sql} AS DECIMAL({sql_type.precision + 1},{sql_type.scale}))"
+    return f"CAST({sql} AS VARCHAR)"
+
+
 def as_bigint(expr: Expr) -> str:
     """A number as DuckDB's BIGINT, which its string functions take for positions and lengths."""
     if isinstance(expr.constant, int) and not isinstance(expr.constant, bool):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from polynya.dialect.binder import Binder, Scope, resolve_identifier
+from polynya.dialect.binder import Binder, Scope
 from polynya.dialect.environment import Environment
 from polynya.dialect.expression import Expr, quote
+from polynya.dialect.naming import resolve_identifier
 from polynya.dialect.scope import Relation, Source, SourceColumn
 from polynya.dialect.sources import bind_from
 from polynya.errors import unsupported

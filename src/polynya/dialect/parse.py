@@ -17,6 +17,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.parsers.snowflake import SnowflakeParser
 from sqlglot.tokens import Token, TokenType
 
+from polynya.dialect import type_syntax
 from polynya.dialect.tokens import tokenize
 from polynya.errors import SnowflakeError, compilation_error, syntax_error
 
@@ -94,7 +95,7 @@ def _parse(text: str) -> exp.Expr:
     tokens = tokenize(text)
     _check_nesting(tokens)
     try:
-        trees = _DIALECT.parser().parse(tokens, text)
+        trees = _DIALECT.parser().parse(type_syntax.readable(tokens), text)
     except ParseError as error:
         raise _translate(error, tokens) from None
     except TokenError as error:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from polynya.dialect.binder import Binder, Scope, find_columns, order_term, position, resolve_identifier
+from polynya.dialect.binder import Binder, Scope
 from polynya.dialect.expression import Expr, quote
+from polynya.dialect.naming import find_columns, order_term, position, resolve_identifier
 from polynya.dialect.scope import Relation, Source, SourceColumn, stored_names
 from polynya.errors import compilation_error, invalid_identifier, unsupported
 from polynya.types.sqltype import varchar
@@ -127,6 +128,8 @@ def _value_label(bound: Expr, item: exp.Expr) -> str:
         return f"'{bound.constant}'"
     if bound.constant is None:
         return "NULL"
+    if isinstance(item, exp.Cast):
+        return f"CAST({item.this.sql('snowflake')} AS {bound.type})"
     return item.meta.get("name") or item.sql("snowflake")
 
 

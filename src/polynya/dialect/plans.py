@@ -1,4 +1,7 @@
-"""The engine's plan of a query as a list of operators."""
+"""The engine's plan of a query as a list of operators with Snowflake's names.
+
+Source: docs.snowflake.com/en/sql-reference/functions/get_query_operator_stats (types of operators)
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,16 @@ from typing import Any
 from polynya.dialect.query import BoundQuery
 from polynya.storage.connection import Connection
 
+_NAMES = {
+    "COLUMN_DATA_SCAN": "ValuesClause", "EXPRESSION_SCAN": "ValuesClause", "DUMMY_SCAN": "ValuesClause",
+    "RANGE": "Generator", "FILTER": "Filter", "HASH_GROUP_BY": "Aggregate", "PERFECT_HASH_GROUP_BY": "Aggregate",
+    "UNGROUPED_AGGREGATE": "Aggregate", "SIMPLE_AGGREGATE": "Aggregate", "ORDER_BY": "Sort", "TOP_N": "SortWithLimit",
+    "LIMIT": "Limit", "STREAMING_LIMIT": "Limit", "UNION": "UnionAll", "WINDOW": "WindowFunction",
+    "STREAMING_WINDOW": "WindowFunction", "UNNEST": "Flatten", "CROSS_PRODUCT": "CartesianJoin", "CTE": "WithClause",
+    "CTE_SCAN": "WithReference", "EMPTY_RESULT": "Result",
+}  # fmt: skip
+_JOINS = {"INNER": "InnerJoin", "LEFT": "LeftOuterJoin", "RIGHT": "RightOuterJoin", "OUTER": "FullOuterJoin"}
+
 
 @dataclass(frozen=True, slots=True)
 class Operator:
@@ -17,7 +30,7 @@ class Operator:
     Args:
         id: from 0, the result.
         parent: the operator that takes its rows, None for the result.
-        name: the engine's name for it, e.g. ``Hash_Join``.
+        name: Snowflake's type of operator, e.g. ``InnerJoin``; the engine's where Snowflake has none.
         details: what it works on: conditions, expressions, names.
     """
 
@@ -34,7 +47,18 @@ def operators(connection: Connection, bound: BoundQuery) -> list[Operator]:
     stack = [(node, 0) for node in reversed(json.loads(plan))]
     while stack:
         node, parent = stack.pop()
-        number = len(found)
-        found.append(Operator(number, parent, str(node.get("name", "")).strip().title(), node.get("extra_info") or {}))
-        stack.extend((child, number) for child in reversed(node.get("children") or []))
+        name, details = str(node.get("name", "")).strip(), dict(node.get("extra_info") or {})
+        if "Conditions" in details:
+            details["equality_join_condition"] = details.pop("Conditions")
+        operator = Operator(len(found), parent, _name(name, details), details)
+        found.append(operator)
+        stack.extend((child, operator.id) for child in reversed(node.get("children") or []))
     return found
+
+
+def _name(name: str, details: dict[str, Any]) -> str:
+    if name.endswith("_JOIN"):
+        return _JOINS.get(str(details.get("Join Type", "")), "Join")
+    if name.endswith("_SCAN") and name not in _NAMES:
+        return "TableScan"
+    return _NAMES.get(name, name.title().replace("_", ""))

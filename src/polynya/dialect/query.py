@@ -10,14 +10,15 @@ from sqlglot import exp
 from polynya.catalog.context import Context
 from polynya.catalog.model import CatalogObject
 from polynya.dialect import casts
-from polynya.dialect.binder import Binder, Scope, order_term, position, resolve_identifier
+from polynya.dialect.binder import Binder, Scope
 from polynya.dialect.binds import Binds
 from polynya.dialect.environment import Environment
 from polynya.dialect.expression import Expr, quote
+from polynya.dialect.naming import order_term, position, resolve_identifier
 from polynya.dialect.parse import parse
 from polynya.dialect.scope import Source, SourceColumn, source_columns, stored_names
 from polynya.dialect.sources import bind_from, values_source
-from polynya.errors import compilation_error, unsupported
+from polynya.errors import compilation_error, syntax_error, unsupported
 from polynya.types.resultset import Column
 from polynya.types.sqltype import NULL
 
@@ -577,6 +578,8 @@ class _Select:
     def _group_item(self, item: exp.Expr, keys: set[str]) -> str:
         if isinstance(item, (exp.Rollup, exp.Cube)):
             word = "ROLLUP" if isinstance(item, exp.Rollup) else "CUBE"
+            if not item.expressions:
+                raise syntax_error(")", *(position(self.node) or (1, 0)))
             self._null_keys = True
             return f"{word} ({', '.join(self._group_set(i, keys) for i in item.expressions)})"
         if isinstance(item, exp.GroupingSets):

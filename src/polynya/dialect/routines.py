@@ -8,8 +8,10 @@ from sqlglot import exp
 
 from polynya.catalog.model import Routine
 from polynya.dialect import casts
-from polynya.dialect.binder import Binder, Scope, position
+from polynya.dialect.binder import Binder, Scope
+from polynya.dialect.calls import make_call
 from polynya.dialect.expression import Expr, derive, quote
+from polynya.dialect.naming import position
 from polynya.dialect.parse import parse
 from polynya.dialect.scope import Source, SourceColumn
 from polynya.errors import compilation_error, invalid_argument_types, unknown_function, unsupported
@@ -65,7 +67,7 @@ def _choose(binder: Binder, parts: list[str], node: exp.Expr, *, table: bool) ->
     ]
     if not overloads:
         raise unknown_function(".".join(parts))
-    call = binder._make_call(parts[-1], node.expressions, node)
+    call = make_call(binder, parts[-1], node.expressions, node)
     given = [call.arg(index) for index in range(len(call))]
     best: tuple[int, Routine, list[Expr]] | None = None
     for routine in overloads:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from polynya.catalog.context import Context
 from polynya.dialect import json_text
 from polynya.dialect.engine_functions import MACROS, python_function
-from polynya.dialect.expression import Expr, derive, null, once, quote_string
+from polynya.dialect.expression import Expr, decimal_text, derive, null, once, quote_string
 from polynya.errors import invalid_argument_types
 from polynya.storage.errors import raise_sql
 from polynya.types import variant
@@ -101,7 +101,7 @@ def value_sql(sql: str, sql_type: SqlType) -> str:
             if sql_type.scale == 0:
                 whole = f"CAST({sql} AS BIGINT)" if sql_type.precision <= _FAST_DECIMAL else f"CAST({sql} AS VARCHAR)"
                 return f"to_json({whole})" if sql_type.precision <= _FAST_DECIMAL else f"CAST({whole} AS JSON)"
-            text = f"rtrim(rtrim(CAST({sql} AS VARCHAR), '0'), '.')"
+            text = f"rtrim(rtrim({decimal_text(sql, sql_type)}, '0'), '.')"
             if sql_type.precision <= _EXACT_DIGITS:
                 return f"CAST(json({text}) AS JSON)"
             return once(lambda x: f"sf_variant_decimal({x})", text)
@@ -458,6 +458,20 @@ def _each_field(checked: str, fields: tuple[tuple[str, SqlType], ...], context: 
         return f"CASE WHEN {v} IS NOT NULL THEN json_object({', '.join(parts)}) END"
 
     return once(body, checked)
+
+
+def rename_fields(expr: Expr, target: SqlType) -> Expr:
+    """``CAST(x AS OBJECT(...) RENAME FIELDS)``: the fields of a structured OBJECT, in order, under the type's names."""
+    old, new = expr.type.fields, target.fields
+    if old is None or new is None or len(old) != len(new):
+        return expr
+
+    def body(v: str) -> str:
+        parts = [f"{quote_string(b)}, {path(Expr(v, VARIANT), [a]).sql}" for (a, _), (b, _) in zip(old, new, strict=True)]
+        return f"CASE WHEN {v} IS NOT NULL THEN json_object({', '.join(parts)}) END"
+
+    kept = tuple((name, kind) for (name, _), (_, kind) in zip(new, old, strict=True))
+    return derive(once(body, expr), SqlType("OBJECT", fields=kept), expr)
 
 
 def _to_vector(expr: Expr, target: SqlType) -> str:

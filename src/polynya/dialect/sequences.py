@@ -9,8 +9,6 @@ from polynya.errors import does_not_exist
 from polynya.types.sqltype import INTEGER
 
 
-
-
 def next_value(env: Environment, parts: list[str]) -> Expr:
     """``parts.NEXTVAL``.
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 from sqlglot import exp
 
 from polynya.catalog.model import Table, View
-from polynya.dialect import casts
-from polynya.dialect.binder import Binder, Scope, dynamic_name, position, resolve_identifier
+from polynya.dialect import calls, casts
+from polynya.dialect.binder import Binder, Scope, dynamic_name
 from polynya.dialect.expansion import expand
 from polynya.dialect.expression import Expr, derive, quote
+from polynya.dialect.naming import position, resolve_identifier
 from polynya.dialect.scope import Relation, Source, SourceColumn, source_columns, stored_names
 from polynya.dialect.table_functions import TABLE_FUNCTIONS
 from polynya.errors import compilation_error, invalid_identifier, unsupported
@@ -163,16 +164,12 @@ def _stored(parts: list[str], node: exp.Table, binder: Binder) -> tuple[Source, 
     env, context = binder.env, binder.context
     if len(parts) == 1 and parts[0] in binder.scope.ctes:
         return binder.scope.ctes[parts[0]], parts[0], None, False
-    if len(parts) >= 2 and parts[-2] in ("INFORMATION_SCHEMA", "ACCOUNT_USAGE", "ORGANIZATION_USAGE"):
-        from polynya.catalog import information_schema
+    from polynya.dialect.catalog_views import catalog_view
 
-        database = parts[0] if len(parts) == 3 else (context.database or "")
-        found = information_schema.relation(
-            context, database, ".".join(parts[-2:]) if parts[-2] != "INFORMATION_SCHEMA" else parts[-1], binder.results
-        )
-        if found is not None:
-            columns, table = found
-            return _input_source(columns, table, binder), parts[-1], (database, parts[-2]), False
+    found = catalog_view(context, parts, env.execution)
+    if found is not None:
+        columns, table, qualifiers, view_name = found
+        return _input_source(columns, table, binder), view_name, qualifiers, False
     database, schema, name = context.catalog.qualify(context, parts)
     stored = context.catalog.get(context, "TABLE", parts)
     env.objects.setdefault(stored.id, stored)
@@ -323,7 +320,7 @@ def _function_item(node: exp.Expr, binder: Binder) -> tuple[Source, str | None, 
         from polynya.dialect.routines import call_table_function
 
         return call_table_function(binder, [*qualifiers, name], node, window), name, None
-    call = binder._make_call(name, node.expressions, node)
+    call = calls.make_call(binder, name, node.expressions, node)
     return bind(call), None, None
 
 
@@ -481,7 +478,8 @@ def _sample(sample: exp.TableSample | None, binder: Binder) -> str:
         return ""
     method = sample.args.get("method")
     word = method.name.lower() if method is not None else "bernoulli"
-    word = {"row": "bernoulli", "block": "system"}.get(word, word)
+    if word in ("row", "block", "system"):
+        word = "bernoulli"  # stored rows have no blocks of their own here
     seed = sample.args.get("seed")
     repeat = f" REPEATABLE ({binder.expression(seed).constant})" if seed is not None else ""
     size = sample.args.get("size")

@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from polynya.dialect.parse import parse_expression
 from polynya.dialect.tokens import TokenStream
+from polynya.dialect.type_syntax import NOT_NULL
 from polynya.errors import compilation_error, unsupported
 from polynya.types import sqltype
 from polynya.types.sqltype import SqlType
@@ -65,10 +66,8 @@ def _build(name: str, arguments: list[exp.Expr], timestamp_mapping: str) -> SqlT
         return SqlType("ARRAY", element=element, element_nullable=nullable)
     if name in ("OBJECT", "STRUCT") and arguments:
         fields = tuple(
-            (
-                field.this.name if field.this.args.get("quoted") else field.this.name.upper(),
-                _nested(field.args["kind"], timestamp_mapping)[0],
-            )
+            # Keys keep their case, quoted or not: {'city': ...}::OBJECT(city VARCHAR).
+            (field.this.name, _nested(field.args["kind"], timestamp_mapping)[0])
             for field in arguments
             if isinstance(field, exp.ColumnDef)
         )
@@ -93,13 +92,10 @@ def _build(name: str, arguments: list[exp.Expr], timestamp_mapping: str) -> SqlT
 
 
 def _nested(node: exp.Expr, timestamp_mapping: str) -> tuple[SqlType, bool]:
-    nullable = True
-    if isinstance(node, exp.ColumnDef):  # INT NOT NULL inside ARRAY(...) or MAP(...)
-        nullable = not any(isinstance(c.kind, exp.NotNullColumnConstraint) for c in node.args.get("constraints") or [])
-        node = node.args.get("kind") or exp.DataType.build(node.name, dialect="snowflake")
-    if isinstance(node, exp.DataType) and node.args.get("nullable") is False:
-        nullable = False
-    return from_tree(node, timestamp_mapping), nullable
+    inner = node.expressions[0] if isinstance(node, exp.DataType) and len(node.expressions) == 1 else None
+    if isinstance(inner, exp.ColumnDef) and inner.this.name == NOT_NULL:  # INT NOT NULL inside ARRAY(...) or MAP(...)
+        return from_tree(inner.args["kind"], timestamp_mapping), False
+    return from_tree(node, timestamp_mapping), True
 
 
 def _parameter(node: exp.Expr, what: str, least: int, most: int) -> int:

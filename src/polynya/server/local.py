@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import subprocess
@@ -19,6 +18,8 @@ from polynya.server.times import Times
 
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 20.0
+# A log file that has grown larger than this is put aside when a server starts.
+_LOG_BYTES = 10 << 20
 
 
 class Warehouse:
@@ -30,6 +31,7 @@ class Warehouse:
     Args:
         home: folder; made into a warehouse if it is none. None takes a temporary one, deleted at the end.
         port: 0 for any free one.
+        host: address to listen on; default loopback.
         account: name of a new home's account.
         tls: serve HTTPS; ``environment`` holds what clients need to trust the server.
         times: other than the usual ones.
@@ -39,6 +41,7 @@ class Warehouse:
         self,
         home: str | Path | None = None,
         port: int = 0,
+        host: str | None = None,
         account: str = "POLYNYA",
         tls: bool = False,
         times: Times | None = None,
@@ -46,6 +49,7 @@ class Warehouse:
         self._temporary = tempfile.mkdtemp(prefix="polynya-") if home is None else None
         self.home = Home.find(home or self._temporary)
         self._port = port
+        self._host = host
         self._account = account
         self._tls = tls
         self._times = times
@@ -84,7 +88,7 @@ class Warehouse:
         """
         if not self.home.exists:
             create(self.home, self._account)
-        self._process = launch(self.home, port=self._port, tls=self._tls, times=self._times)
+        self._process = launch(self.home, self._host, self._port, tls=self._tls, times=self._times)
 
     def stop(self) -> None:
         """Stops the server; all data stays in the home."""
@@ -127,8 +131,8 @@ def launch(
         command += ["--tls" if tls else "--no-tls"]
     if times is not None:
         command += ["--times", json.dumps(asdict(times))]
-    with contextlib.suppress(OSError):
-        home.address_file.unlink()
+    if home.log.exists() and home.log.stat().st_size > _LOG_BYTES:
+        home.log.replace(home.log.with_suffix(".log.1"))
     with home.log.open("ab") as log:
         begin = log.tell()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)

@@ -60,11 +60,13 @@ async def query_request(request: Request) -> Response:
         bind_stage=str(body.get("bindStage") or ""),
     )
     write = _writer(request, state, query)
+    future = query.future
     if new:
-        query.future = state.account.submit(_run, session, query, write)
+        future = query.future = state.account.submit(_run, session, query, write)
+        future.add_done_callback(lambda _: setattr(query, "future", None))  # it holds the reply's bytes
     if asynchronous:
         return json_response(_in_progress(query, IN_PROGRESS_ASYNC))
-    return await _wait(state, query, write, first=new)
+    return await _answer(state, query, future, write, first=new)
 
 
 def _writer(request: Request, state: State, query: Query) -> Callable[[], bytes]:
@@ -75,27 +77,34 @@ def _writer(request: Request, state: State, query: Query) -> Callable[[], bytes]
 def _run(session: Session, query: Query, write: Callable[[], bytes]) -> bytes | None:
     """Runs a query and writes its reply, in one go in a thread of the pool."""
     session.run(query)
-    return None if query.asynchronous else write()
+    try:
+        return None if query.asynchronous else write()
+    finally:
+        query.release()
 
 
-async def _wait(state: State, query: Query, write: Callable[[], bytes], first: bool = False) -> Response:
+async def _answer(
+    state: State,
+    query: Query,
+    future: Future[bytes | None] | None,
+    write: Callable[[], bytes],
+    first: bool = False,
+) -> Response:
     """Answers with a query's result, or after a while with the address to ask again.
 
     Args:
         state: of the server.
         query: running or done.
+        future: of its run; None if it is done.
         write: writes the reply.
         first: whether this is the request that began it, whose reply its thread writes.
     """
-    future: Future[bytes | None] | None = query.future
     if future is not None and not future.done():
         await asyncio.wait([asyncio.wrap_future(future)], timeout=state.times.answer)
         if not future.done():
             return json_response(_in_progress(query, IN_PROGRESS))
-    body = future.result() if first and future is not None else None
-    if body is None:
-        body = await asyncio.wrap_future(state.account.submit(write))
-    return json_response(body or b"")
+    written = future.result() if first and future is not None else None
+    return json_response(written or await asyncio.wrap_future(state.account.submit(write)))
 
 
 def _in_progress(query: Query, code: str) -> bytes:
@@ -116,7 +125,7 @@ async def query_result(request: Request) -> Response:
     query_id = request.path_params["query_id"]
     query = state.account.query(query_id)
     if query is not None and query.session.context.user == session.context.user:
-        return await _wait(state, query, _writer(request, state, query))
+        return await _answer(state, query, query.future, _writer(request, state, query))
     base_url = _base_url(request)
 
     def stored() -> bytes:
@@ -171,9 +180,10 @@ async def monitor(request: Request) -> Response:
     record = query.record if query is not None else await asyncio.to_thread(state.account.history.find, query_id)
     if record is None or record.user_name != session.context.user:
         return json_response(success({"queries": []}))
-    status = record.execution_status
+    status, code, message = record.execution_status, record.error_code, record.error_message
     if query is not None and not query.done and query.cancelled is not None:
-        status = "ABORTING"
+        # Drivers take this for an error and want its number.
+        status, code, message = "ABORTING", query.cancelled.code, query.cancelled.message
     described = {
         "id": record.query_id,
         "sqlText": record.query_text,
@@ -188,8 +198,8 @@ async def monitor(request: Request) -> Response:
         "database": record.database_name,
         "schema": record.schema_name,
         "queryTag": record.query_tag,
-        "errorCode": f"{record.error_code:06d}" if record.error_code is not None else "",
-        "errorMessage": record.error_message or "",
+        "errorCode": f"{code:06d}" if code is not None else "",
+        "errorMessage": message or "",
         "stats": {"scanBytes": record.bytes_scanned, "producedRows": record.rows_produced or 0},
     }
     return json_response(success({"queries": [described]}))

@@ -142,10 +142,10 @@ def reply(query: Query, base_url: str, local: bool, reported: Reported) -> bytes
     """
     if query.error is not None:
         return error_reply(query.error, query.id)
-    assert query.result is not None
     session = query.session
     try:
-        data = _data(query, query.result, base_url, local)
+        result = query.result if query.result is not None else session.account.results.get(query.id)
+        data = _data(query, result, base_url, local)
     except SnowflakeError as error:
         return error_reply(error, query.id)
     context = session.context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -40,6 +41,7 @@ def serve(
     from filelock import FileLock, Timeout
 
     home.require()
+    _allow_many_connections()
     lock = FileLock(home.lock)
     try:
         lock.acquire(timeout=0)
@@ -133,6 +135,15 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from None
     listener.listen(512)
     return listener
+
+
+def _allow_many_connections() -> None:
+    """Raises the number of files this process may have open as far as it is let."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _reachable(host: str) -> str:

@@ -44,20 +44,21 @@ def for_remote(transfer: dict[str, Any], base_url: str) -> dict[str, Any]:
     """
     folder = Path(transfer["stageInfo"]["location"])
     sources = transfer.get("src_locations") or []
-    stage_info = {
-        **transfer["stageInfo"],
+    stage_info: dict[str, Any] = {
         "locationType": "GCS",
         "location": "stage/",
-        "creds": {},
+        "path": "",
+        "region": "",
         "storageAccount": None,
         "isClientSideEncrypted": False,
+        "creds": {},
     }
     if transfer["command"] == "UPLOAD":
         # Drivers ask again, file by file, with the name it is to have; so the first one is enough.
         name = Path(sources[0]).name if sources else ""
         stage_info["presignedUrl"] = _address(base_url, "put", folder / name)
         return {**transfer, "stageInfo": stage_info}
-    addresses = [_address(base_url, "get", folder / source) for source in sources]
+    addresses = [_address(base_url, "get", folder / source.lstrip("/")) for source in sources]
     return {**transfer, "stageInfo": stage_info, "presignedUrls": addresses}
 
 

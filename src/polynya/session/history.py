@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 # Records in memory, which INFORMATION_SCHEMA.QUERY_HISTORY reads.
 IN_MEMORY = 10_000
+CHARACTERS_IN_MEMORY = 32 << 20
 # Docs: INFORMATION_SCHEMA.QUERY_HISTORY reaches back 7 days
 # (docs.snowflake.com/en/sql-reference/functions/query_history).
 KEEP_DAYS = 7
@@ -72,6 +73,7 @@ class History:
         self._path = path
         self._lock = threading.Lock()
         self._records: OrderedDict[str, QueryRecord] = OrderedDict()
+        self._characters = 0
         self._finished: list[QueryRecord] = []
         self._loaded = False
         self._stop = threading.Event()
@@ -82,8 +84,8 @@ class History:
         """Enters a statement that begins."""
         with self._lock:
             self._records[record.query_id] = record
-            if len(self._records) > IN_MEMORY:
-                self._records.popitem(last=False)
+            self._characters += len(record.query_text)
+            self._shorten()
 
     def finish(self, record: QueryRecord) -> None:
         """Notes that a statement ended; written to the file soon."""
@@ -171,6 +173,12 @@ class History:
             older[values["query_id"]] = QueryRecord(**values)
         with self._lock:
             older.update(self._records)
-            while len(older) > IN_MEMORY:
-                older.popitem(last=False)
             self._records = older
+            self._characters = sum(len(record.query_text) for record in older.values())
+            self._shorten()
+
+    def _shorten(self) -> None:
+        """Forgets the oldest records beyond the bounds; the caller holds the lock."""
+        while len(self._records) > IN_MEMORY or self._characters > CHARACTERS_IN_MEMORY:
+            _, oldest = self._records.popitem(last=False)
+            self._characters -= len(oldest.query_text)

@@ -61,7 +61,7 @@ class Query:
     parameters: dict[str, Any] = field(default_factory=dict)
     request_id: str = ""
     asynchronous: bool = False
-    # What came of it: one of these two, once done.
+    # What came of it, once done: one of these two, or neither if the result is stored.
     result: StoredResult | ResultSet | None = None
     error: SnowflakeError | None = None
     future: Future | None = None
@@ -95,6 +95,13 @@ class Query:
         with self._lock:
             self._done = True
             self._connection = None
+
+    def release(self) -> None:
+        """Lets go of what a finished query no longer needs: queries are remembered for long, results elsewhere."""
+        self.binds = {}
+        self.text = ""
+        if getattr(self.result, "query_id", None) is not None:
+            self.result = None  # it is stored
 
     def cancel(self, reason: SnowflakeError) -> bool:
         """Stops the statement; False if it has ended already."""

@@ -1,4 +1,4 @@
-"""QUERY_TYPE of the history, from a statement's first words."""
+"""How the history shows a statement: its kind, from its first words, and its text without secrets."""
 
 from __future__ import annotations
 
@@ -53,3 +53,20 @@ def query_type(text: str) -> str:
             kind = "FILE_FORMAT" if kinds[:2] == ["FILE", "FORMAT"] else kinds[0]
             return f"{verb}_{kind}" if verb in ("CREATE", "ALTER", "TRUNCATE") else _NAMES.get(verb, verb)
     return _NAMES.get(verb, verb)
+
+
+# Docs: the text is cut after 100,000 characters (docs.snowflake.com/en/sql-reference/functions/query_history).
+_RECORDED = 100_000
+_SECRET = re.compile(
+    r"\b(PASSWORD|AWS_SECRET_KEY|AWS_TOKEN|AZURE_SAS_TOKEN|MASTER_KEY|SECRET_STRING|RSA_PRIVATE_KEY)\s*=\s*'(?:[^'\\]|''|\\.)*'",
+    re.IGNORECASE | re.DOTALL,
+)
+_WITH_SECRETS = re.compile(r"\b(USER|STAGE|SECRET|COPY|INTEGRATION)\b", re.IGNORECASE)
+
+
+def recorded_text(text: str) -> str:
+    """A statement as the history keeps it: secrets hidden, very long ones cut."""
+    text = text[:_RECORDED]
+    if _WITH_SECRETS.search(text) and "=" in text:
+        return _SECRET.sub(r"\1='****'", text)
+    return text

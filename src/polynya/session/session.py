@@ -22,7 +22,7 @@ from polynya.session.bind_stage import read_bind_stage
 from polynya.session.history import QueryRecord
 from polynya.session.ids import new_query_id, new_session_id
 from polynya.session.query import Query, timed_out
-from polynya.session.query_type import first_words, query_type
+from polynya.session.query_type import first_words, query_type, recorded_text
 from polynya.session.results import not_found
 from polynya.session.split import check_count, split_statements
 from polynya.statements.base import Execution
@@ -223,7 +223,7 @@ class Session:
         tag = parameters.get("QUERY_TAG")
         record = QueryRecord(
             query_id=new_query_id(),
-            query_text=text,
+            query_text=recorded_text(text),
             session_id=self.id,
             user_name=context.user,
             start_time=datetime.now(UTC),
@@ -273,6 +273,7 @@ class Session:
                 finally:
                     child.finish()
                     self._close_record(child)
+                    child.release()
                 children.append(child)
         return self.account.results.put(query.id, multi.answer(children))
 
@@ -332,7 +333,7 @@ class Session:
             context.query_id = child.id
             child.result = self.account.results.put(child.id, dispatch.run(execution, text, {}, False))
             context.last_query_ids.append(child.id)
-            return child.result.result_set()
+            answer = child.result.result_set()
         except SnowflakeError as error:
             child.error = error
             raise
@@ -343,6 +344,8 @@ class Session:
             context.query_id = outer
             child.finish()
             self._close_record(child)
+            child.release()
+        return answer
 
     @contextmanager
     def _engine(self, query: Query, text: str) -> Iterator[Connection]:
@@ -446,8 +449,8 @@ class Session:
         record.total_elapsed_time = int((record.end_time - record.start_time).total_seconds() * 1000)
         error = query.error
         if error is not None:
-            record.execution_status = "FAILED_WITH_INCIDENT" if error.code == _INTERNAL else "FAILED_WITH_ERROR"
             record.error_code, record.sqlstate, record.error_message = error.code, error.sqlstate, error.message
+            record.execution_status = "FAILED_WITH_INCIDENT" if error.code == _INTERNAL else "FAILED_WITH_ERROR"
         else:
             record.execution_status = "SUCCESS"
             _count_rows(record, query.result)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from polynya.catalog.model import Table
 from polynya.errors import SnowflakeError
@@ -84,6 +85,15 @@ def record(
         for load in loads
     )
     connection.execute(f"INSERT INTO {_name(table)} VALUES {values}")
+
+
+def all_loads(connection: Connection) -> list[dict[str, Any]]:
+    """Every load into stored tables, oldest first, for LOAD_HISTORY; the file is its path in its stage."""
+    try:
+        found = connection.table(f"SELECT * REPLACE (split_part(file, ':', -1) AS file) FROM {STORED} ORDER BY loaded_at")
+    except SnowflakeError:
+        return []  # there is no history yet
+    return found.to_pylist()
 
 
 def forget(connection: Connection, table: Table) -> None:

@@ -249,10 +249,7 @@ def _alter_column(execution: Execution, stream: TokenStream, table: Table, colum
             column.tags.pop(name, None)
     elif stream.at_one("SET MASKING", "UNSET MASKING", "SET PROJECTION", "UNSET PROJECTION"):
         raise unsupported("policies on columns")
-    elif stream.accept_one("SET DATA TYPE", "TYPE", "SET TYPE"):
-        kind = read_type(stream, str(execution.context.parameter("TIMESTAMP_TYPE_MAPPING")))
-        table_change.set_type(execution, table, column, kind)
-    elif not stream.done:
+    elif stream.accept_one("SET DATA TYPE", "TYPE", "SET TYPE") or not stream.done:
         kind = read_type(stream, str(execution.context.parameter("TIMESTAMP_TYPE_MAPPING")))
         table_change.set_type(execution, table, column, kind)
     else:

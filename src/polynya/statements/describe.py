@@ -6,6 +6,7 @@ from typing import Any
 
 from polynya.catalog.model import ColumnDef, Database, GenericObject, Routine, Schema, Table, User, View
 from polynya.catalog.store import INFORMATION_SCHEMA
+from polynya.dialect.catalog_views import catalog_view
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import does_not_exist, unsupported
 from polynya.statements import objects
@@ -65,17 +66,8 @@ def _column_row(execution: Execution, column: ColumnDef, of_view: bool) -> tuple
 
 def _information_schema(execution: Execution, parts: list[str]) -> list[tuple] | None:
     """The columns of a view of INFORMATION_SCHEMA or ACCOUNT_USAGE, if the name is one."""
-    from polynya.catalog import information_schema
-
-    context = execution.context
-    full = context.catalog.qualify(context, parts) if len(parts) == 3 or context.database else parts
-    if len(full) < 3 or full[1] not in (INFORMATION_SCHEMA, "ACCOUNT_USAGE"):
-        return None
-    name = full[2] if full[1] == INFORMATION_SCHEMA else ".".join(full[1:])
-    found = information_schema.relation(context, full[0], name, execution.results)
-    if found is None:
-        return None
-    return [_plain_row(column) for column in found[0]]
+    found = catalog_view(execution.context, parts, None)
+    return None if found is None else [_plain_row(column) for column in found[0]]
 
 
 def _plain_row(column: Column) -> tuple:

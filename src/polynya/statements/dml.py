@@ -13,10 +13,11 @@ from sqlglot import exp
 
 from polynya.catalog.model import ColumnDef, Sequence, Table, View
 from polynya.dialect import casts
-from polynya.dialect.binder import Binder, Scope, dynamic_name, position, resolve_identifier
+from polynya.dialect.binder import Binder, Scope, dynamic_name
 from polynya.dialect.binds import Binds
 from polynya.dialect.environment import Environment
 from polynya.dialect.expression import Expr, null, quote
+from polynya.dialect.naming import position, resolve_identifier
 from polynya.dialect.parse import parse_expression
 from polynya.dialect.query import bind_query_node
 from polynya.dialect.scope import Relation, Source

@@ -7,6 +7,7 @@ from polynya.catalog.model import CatalogObject, Database, Routine, Schema, Tabl
 from polynya.dialect.tokens import TokenStream
 from polynya.dialect.types import read_type
 from polynya.errors import SnowflakeError, does_not_exist
+from polynya.stages import history
 from polynya.statements import objects
 from polynya.statements.base import Execution, statement
 from polynya.statements.writing import make_writable
@@ -156,4 +157,6 @@ def truncate(execution: Execution, stream: TokenStream) -> ResultSet:
     with execution.connection.atomic():
         make_writable(execution, table)
         execution.connection.execute(f"DELETE FROM {table.stored_as}")
+        # Files that were loaded may be loaded again.
+        history.forget(execution.connection, table)
     return objects.done()

@@ -80,6 +80,8 @@ def _read_options(execution: Execution, stream: TokenStream, table: Table) -> tu
             options.update(objects.read_properties(stream))
         if stream.index == before:
             raise stream.error()
+    if "LAG" in options:  # the option's first name, which Snowpark still writes
+        options.setdefault("TARGET_LAG", options.pop("LAG"))
     for name in ("TARGET_LAG", "WAREHOUSE"):
         if name not in options:
             raise compilation_error(2084, "42601", f"Missing option(s): [{name}]")

@@ -123,7 +123,7 @@ def _prepared(execution: Execution, copy: CopyIntoTable) -> Load:
         for name, value in location.stage.copy_options.items():
             copy.options.setdefault(name, value)
     if location.is_external and location.stage is None:
-        location = execution.stages.external(location.url + location.path, "", copy.options, None)
+        location = execution.stages.external(copy.location.strip(), "", copy.options, None)
     file_format = read.resolve_format(format_option(copy.options), location, context)
     on_error = OnError.read(copy.options.get("ON_ERROR", "ABORT_STATEMENT"))
     projection = Projection(execution, table, copy, file_format, transformation)

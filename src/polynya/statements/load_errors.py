@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from polynya.dialect.binder import resolve_identifier
+from polynya.dialect.naming import resolve_identifier
 from polynya.dialect.parse import parse
 from polynya.errors import SnowflakeError, compilation_error
 from polynya.stages import unpack

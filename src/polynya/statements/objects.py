@@ -62,10 +62,12 @@ def read_create(stream: TokenStream, kind: str) -> Create:
             create.secure = True
         elif stream.accept("RECURSIVE"):
             create.recursive = True
+        elif stream.accept("IF", "NOT", "EXISTS"):
+            create.if_not_exists = True
         elif not stream.accept_one(*CREATE_MODIFIERS):
             raise stream.error()
     stream.expect(*words)
-    create.if_not_exists = stream.accept("IF", "NOT", "EXISTS")
+    accept_if_not_exists(stream, create)
     return create
 
 

@@ -49,6 +49,8 @@ def _from_columns(execution: Execution, stream: TokenStream, create: Create, pla
     table = table_build.new_table(execution, create, place, [])
     texts: list[ColumnText] = []
     constraints: list[Constraint] = []
+    if stream.accept("CLUSTER", "BY"):  # where GET_DDL writes it
+        table.cluster_by = read_cluster_by(stream)
     if stream.at("("):
         texts, constraints = read_column_list(execution, stream)
     read_table_properties(execution, stream, table)

@@ -83,7 +83,7 @@ def run(execution: Execution, copy: CopyIntoLocation) -> ResultSet:
     context = execution.context
     location = execution.stages.resolve(copy.location, context)
     if location.is_external and location.stage is None:
-        location = execution.stages.external(location.prefix + location.path, "", options, None)
+        location = execution.stages.external(copy.location.strip(), "", options, None)
     file_format = read.resolve_format(format_option(options), location, context)
     if file_format.type not in ("CSV", "JSON", "PARQUET"):
         raise unsupported(f"COPY INTO location in format {file_format.type}")

@@ -31,6 +31,8 @@ class Engine:
         self.home = home
         self.locks = TableLocks()
         self.counters = Counters(root)
+        # Row counts of tables at a snapshot of the lake: see ``sizes``.
+        self.row_counts: tuple[int, dict[tuple[str, int | None], int]] = (-1, {})
 
     @classmethod
     def open(

@@ -7,28 +7,31 @@ On the published files that removes exactly the lines that two months' files sha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 
 from snowflake.snowpark import Session
 from snowflake.snowpark import functions as F
 
 from tripcast import names
+from tripcast.elt import report
 from tripcast.elt.manifest import FileEntry
+from tripcast.elt.report import Issue
 from tripcast.sources.formats import SCHEMA1, SCHEMA2, Schema
 
 FIRST_POSSIBLE = "2010-01-01"  # no public system of these layouts is older
-# as written from 2018, until 2018, in 2014 and 2016, in 2017, in 2015; a short year is tried before a long one,
-# which would take 17 for the year 17
-_TIME_FORMATS = (
-    "YYYY-MM-DD HH24:MI:SS.FF",
-    "YYYY-MM-DD HH24:MI:SS",
-    "MM/DD/YYYY HH24:MI:SS",
-    "MM/DD/YY HH24:MI",
-    "MM/DD/YYYY HH24:MI",
-)
+# how times were written over the years: what they look like -> their format
+_TIME_FORMATS = {
+    "{0} LIKE '%/%:%:%'": "MM/DD/YYYY HH24:MI:SS",  # 9/1/2014 00:00:25
+    "{0} LIKE '%/%/____ %'": "MM/DD/YYYY HH24:MI",  # 1/1/2015 0:01
+    "{0} LIKE '%/%/__ %'": "MM/DD/YY HH24:MI",  # 5/1/17 0:03
+    "CONTAINS({0}, '.')": "YYYY-MM-DD HH24:MI:SS.FF",  # 2018-01-01 00:01:45.8140
+}
+_PLAIN_TIME = "YYYY-MM-DD HH24:MI:SS"
 _NULLS = r"'', 'NULL', '\\N'"
+ISSUES_PER_REASON = 100  # lines that are named of each file
 
 
 def _text(column: str) -> str:
@@ -36,7 +39,11 @@ def _text(column: str) -> str:
 
 
 def _time(column: str) -> str:
-    return "COALESCE(" + ", ".join(f"TRY_TO_TIMESTAMP_NTZ({column}, '{form}')" for form in _TIME_FORMATS) + ")"
+    cases = " ".join(
+        f"WHEN {looks.format(column)} THEN TRY_TO_TIMESTAMP_NTZ({column}, '{form}')"
+        for looks, form in _TIME_FORMATS.items()
+    )
+    return f"CASE {cases} ELSE TRY_TO_TIMESTAMP_NTZ({column}, '{_PLAIN_TIME}') END"
 
 
 def _number(column: str, digits: int) -> str:
@@ -117,17 +124,13 @@ _SCHEMA2 = _Rules(
 RULES = {1: _SCHEMA1, 2: _SCHEMA2}
 
 
-def _last_possible() -> str:
-    return (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d %H:%M:%S")
+def _in_time(column: str) -> str:
+    last = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d %H:%M:%S")
+    return f"{column} BETWEEN '{FIRST_POSSIBLE}'::TIMESTAMP_NTZ AND '{last}'::TIMESTAMP_NTZ"
 
 
-def _raw_rows(rules: _Rules, paths: Sequence[str]) -> str:
-    """The raw rows of these files with their times typed as START_AT and STOP_AT."""
-    files = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
-    return (
-        f"SELECT *, {_time(rules.start)} AS START_AT, {_time(rules.stop)} AS STOP_AT "
-        f"FROM {rules.schema.raw_table} WHERE SOURCE_FILE IN ({files})"
-    )
+def _quoted(texts: Sequence[str]) -> str:
+    return ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
 
 
 def merge_statement(rules: _Rules, paths: Sequence[str], table: str = names.TRIPS) -> str:
@@ -140,79 +143,119 @@ def merge_statement(rules: _Rules, paths: Sequence[str], table: str = names.TRIP
         paths: stage paths of the files.
         table: TRIPS.
     """
-    last = _last_possible()
     columns = [*rules.columns, "SOURCE_FILE"]
-    selected = ",\n    ".join(f"{expression} AS {column}" for column, expression in rules.columns.items())
-    possible = " AND ".join(
-        f"{column} BETWEEN '{FIRST_POSSIBLE}'::TIMESTAMP_NTZ AND '{last}'::TIMESTAMP_NTZ"
-        for column in ("START_AT", "STOP_AT")
-    )
+    selected = ", ".join(f"{expression} AS {column}" for column, expression in rules.columns.items())
     complete = f" AND {_text(rules.required)} IS NOT NULL" if rules.required else ""
     same = " AND ".join(f"EQUAL_NULL(T.{column}, S.{column})" for column in rules.key)
     return f"""MERGE INTO {table} T USING (
-  SELECT * FROM (
-    SELECT {selected}, SOURCE_FILE, SOURCE_ROW
-    FROM ({_raw_rows(rules, paths)})
-    WHERE {possible}{complete}
+  SELECT {selected}, SOURCE_FILE
+  FROM (
+    SELECT *, {_time(rules.start)} AS START_AT, {_time(rules.stop)} AS STOP_AT
+    FROM {rules.schema.raw_table} WHERE SOURCE_FILE IN ({_quoted(paths)})
   )
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY {", ".join(rules.key)} ORDER BY SOURCE_FILE, SOURCE_ROW) = 1
+  WHERE {_in_time("START_AT")} AND {_in_time("STOP_AT")}{complete}
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY {", ".join(rules.key)} ORDER BY SOURCE_FILE) = 1
 ) S ON {same}
 WHEN NOT MATCHED THEN INSERT ({", ".join(columns)}) VALUES ({", ".join(f"S.{column}" for column in columns)})"""
 
 
-def issues_statement(rules: _Rules, paths: Sequence[str]) -> str:
-    """The statement that notes raw rows which are not conformed, or lack something, with their line in the file."""
-    last = _last_possible()
+def _checks(rules: _Rules) -> list[tuple[str, bool, str]]:
+    """What can be wrong with a row: condition, whether it is kept nevertheless, reason; the first that holds counts."""
     checks: list[tuple[str, bool, str]] = []
     if rules.required:
         checks.append((f"{_text(rules.required)} IS NULL", False, f"{rules.required.lower()} is missing"))
     for column, raw, word in (("START_AT", rules.start, "start"), ("STOP_AT", rules.stop, "stop")):
         checks += [
-            (f"{_text(raw)} IS NULL", False, f"{word} time is missing"),
+            (f"{column} IS NULL AND {_text(raw)} IS NULL", False, f"{word} time is missing"),
             (f"{column} IS NULL", False, f"impossible {word} time"),
-            (
-                f"{column} NOT BETWEEN '{FIRST_POSSIBLE}'::TIMESTAMP_NTZ AND '{last}'::TIMESTAMP_NTZ",
-                False,
-                f"{word} time before {FIRST_POSSIBLE[:4]} or in the future",
-            ),
+            (f"NOT ({_in_time(column)})", False, f"{word} time before {FIRST_POSSIBLE[:4]} or in the future"),
         ]
-    checks += [
+    return [
+        *checks,
         (f"{_text('START_STATION_ID')} IS NULL", True, "start station id is NULL"),
         (f"{_text('END_STATION_ID')} IS NULL", True, "end station id is NULL"),
         ("STOP_AT < START_AT", True, "stops before it starts"),
     ]
-    reason = "CASE " + " ".join(f"WHEN {condition} THEN '{text}'" for condition, _, text in checks) + " END"
-    kept = ", ".join(f"'{text}'" for _, keeps, text in checks if keeps)
-    text = ", ".join(f"COALESCE({column}, '')" for column in (rules.start, rules.stop, "START_STATION_ID"))
-    anything = f"COALESCE({', '.join(rules.schema.columns)}) IS NOT NULL"
+
+
+def _reason(rules: _Rules) -> str:
+    """What is wrong with a row that has START_AT and STOP_AT; NULL if nothing is, or the row is a line left out."""
+    cases = " ".join(f"WHEN {condition} THEN '{text}'" for condition, _, text in _checks(rules))
+    # a line that was left out has no field at all; no row without a time is worth a look at all its fields
+    empty = f"START_AT IS NULL AND COALESCE({', '.join(rules.schema.columns)}) IS NULL"
+    return f"CASE WHEN {empty} THEN NULL {cases} END"
+
+
+def suspects_statement(rules: _Rules, paths: Sequence[str]) -> str:
+    """The query that answers which of these files have rows with something wrong: file, reason, how many."""
+    return f"""SELECT SOURCE_FILE, REASON, COUNT(*) AS N FROM (
+  SELECT SOURCE_FILE, {_reason(rules)} AS REASON
+  FROM (
+    SELECT *, {_time(rules.start)} AS START_AT, {_time(rules.stop)} AS STOP_AT
+    FROM {rules.schema.raw_table} WHERE SOURCE_FILE IN ({_quoted(paths)})
+  )
+) WHERE REASON IS NOT NULL GROUP BY SOURCE_FILE, REASON ORDER BY SOURCE_FILE, REASON"""
+
+
+def issues_statement(rules: _Rules, entry: FileEntry, stage: str) -> str:
+    """The statement that notes what is wrong in one staged file, with the lines.
+
+    It reads the file again, since line numbers are not kept for the many rows of which nobody will ask.
+    """
+    assert entry.staged_as is not None and entry.column_order is not None
+    fields = ", ".join(f"${number} AS {column}" for number, column in enumerate(entry.column_order.split(","), 1))
+    kept = _quoted([text for _, keeps, text in _checks(rules) if keeps])
+    shown = ", ".join(f"COALESCE({column}, '')" for column in (rules.start, rules.stop, "START_STATION_ID"))
+    # row numbers begin after the header or with it: the first row's tells
     return f"""INSERT INTO {names.LOAD_ISSUES} (SOURCE, MEMBER, LINE, KEPT, REASON, TEXT)
-SELECT F.SOURCE, F.MEMBER, R.LINE, R.REASON IN ({kept}), R.REASON, R.TEXT
+SELECT {_quoted([entry.source])}, {_quoted([entry.member])}, LINE, REASON IN ({kept}), REASON, SHOWN
 FROM (
-  SELECT SOURCE_FILE, SOURCE_ROW - MIN(SOURCE_ROW) OVER (PARTITION BY SOURCE_FILE) + 2 AS LINE,
-    {reason} AS REASON, CONCAT_WS(',', {text}) AS TEXT
-  FROM ({_raw_rows(rules, paths)})
-  WHERE {anything}
-) R JOIN {names.LOAD_FILES} F ON F.STAGED_AS = R.SOURCE_FILE
-WHERE R.REASON IS NOT NULL AND NOT EXISTS (
-  SELECT 1 FROM {names.LOAD_ISSUES} I
-  WHERE I.SOURCE = F.SOURCE AND I.MEMBER = F.MEMBER AND I.LINE = R.LINE AND I.REASON = R.REASON
-)"""
+  SELECT ROW_IN_FILE - MIN(ROW_IN_FILE) OVER () + 2 AS LINE, {_reason(rules)} AS REASON,
+    CONCAT_WS(',', {shown}) AS SHOWN
+  FROM (
+    SELECT *, {_time(rules.start)} AS START_AT, {_time(rules.stop)} AS STOP_AT
+    FROM (
+      SELECT {fields}, METADATA$FILE_ROW_NUMBER AS ROW_IN_FILE
+      FROM @{stage}/{entry.staged_as} (FILE_FORMAT => '{names.CSV_FORMAT}')
+    )
+  )
+)
+WHERE REASON IS NOT NULL
+QUALIFY ROW_NUMBER() OVER (PARTITION BY REASON ORDER BY LINE) <= {ISSUES_PER_REASON}"""
 
 
-def conform(session: Session, entries: Sequence[FileEntry]) -> None:
+def conform(session: Session, entries: Sequence[FileEntry], stage: str = names.LOAD_STAGE) -> None:
     """Brings the raw rows of these files into TRIPS and notes those with something wrong; safe to run again.
 
     Args:
         session: whose current schema holds the tables.
-        entries: files whose rows are in the raw tables; their ``new_trips`` is filled in.
+        entries: files whose rows are in the raw tables; their ``new_trips`` and ``left_out`` are filled in.
+        stage: that holds the files.
     """
     for number, rules in RULES.items():
-        paths = [entry.staged_as for entry in entries if entry.schema_number == number and entry.staged_as]
-        if paths:
-            session.sql(merge_statement(rules, paths)).collect()
-            session.sql(issues_statement(rules, paths)).collect()
+        files = {entry.staged_as: entry for entry in entries if entry.schema_number == number and entry.staged_as}
+        if files:
+            session.sql(merge_statement(rules, list(files))).collect()
+            _note_issues(session, rules, files, stage)
     paths = [entry.staged_as for entry in entries if entry.staged_as]
-    trips = session.table(names.TRIPS).filter(F.col("SOURCE_FILE").in_(paths))
+    trips = session.table(names.TRIPS).filter(F.col("SOURCE_FILE").in_(*paths))
     counts = {row[0]: row[1] for row in trips.group_by("SOURCE_FILE").agg(F.count(F.lit(1)).alias("N")).collect()}
     for entry in entries:
         entry.new_trips = counts.get(entry.staged_as, 0)
+
+
+def _note_issues(session: Session, rules: _Rules, files: Mapping[str, FileEntry], stage: str) -> None:
+    suspects = session.sql(suspects_statement(rules, list(files))).collect()
+    checks = {text: keeps for _, keeps, text in _checks(rules)}
+    for path, rows in groupby(suspects, key=lambda row: row["SOURCE_FILE"]):
+        entry, found = files[path], {row["REASON"]: row["N"] for row in rows}
+        # what an earlier, stopped run noted here goes; what the extraction noted stays
+        report.write(session, [(entry.source, entry.member)], [], reasons=list(checks))
+        session.sql(issues_statement(rules, entry, stage)).collect()
+        more = [
+            Issue(entry.source, entry.member, None, f"{count - ISSUES_PER_REASON} more lines: {reason}", checks[reason])
+            for reason, count in found.items()
+            if count > ISSUES_PER_REASON
+        ]
+        report.write(session, [], more)
+        entry.left_out += sum(count for reason, count in found.items() if not checks[reason])

@@ -158,7 +158,8 @@ def _stage(
             entry = FileEntry(prepared.source, member, prepared.fingerprint, STAGED, schema.number)
             entry.column_order = ",".join(repacked.header.columns)
             entry.staged_as = _stage_path(schema.folder, prepared.source, member, len(prepared.parts), taken)
-            entry.lines, entry.bytes = repacked.lines, repacked.size
+            entry.lines, entry.bytes = repacked.lines + repacked.bad_line_count, repacked.size
+            entry.left_out = repacked.bad_line_count
             entries.append(entry)
     staged = [entry for entry in entries if entry.status == STAGED]
     forget_raw(session, [entry for entry in staged if entry.staged_as in earlier])

@@ -36,23 +36,22 @@ def load(
     with _timed(result, "extract"):
         extracted = extract(session, files, stage, progress)
     result.files, result.skipped, result.rejected = extracted.files, extracted.skipped, extracted.rejected
-    before = session.table(names.TRIPS).count()
     pending = manifest.of_status(manifest.read(session), STAGED)
     if pending:
         with _timed(result, "copy"):
             load_raw(session, pending, stage)
         with _timed(result, "conform"):
-            conform(session, pending)
+            conform(session, pending, stage)
             for entry in pending:
                 entry.status = LOADED
             manifest.write(session, pending)
     result.loaded = len(pending)
     result.lines = sum(entry.lines for entry in pending)
     result.trips = session.table(names.TRIPS).count()
-    result.new_trips = result.trips - before
+    result.new_trips = sum(entry.new_trips or 0 for entry in pending)
     result.issues = report.read(session, sorted({entry.source for entry in pending} | set(extracted.sources)))
-    left_out = sum(1 for issue in result.issues if not issue.kept and issue.line is not None)
-    result.repeated = max(0, result.lines - result.new_trips - left_out)
+    result.left_out = sum(entry.left_out for entry in pending)
+    result.repeated = result.lines - result.left_out - result.new_trips
     return result
 
 

@@ -30,6 +30,7 @@ _FIELDS = T.StructType(
         T.StructField("STAGED_AS", T.StringType()),
         T.StructField("LINES", T.LongType()),
         T.StructField("BYTES", T.LongType()),
+        T.StructField("LEFT_OUT", T.LongType()),
         T.StructField("NEW_TRIPS", T.LongType()),
         T.StructField("CHANGED_AT", T.TimestampType(T.TimestampTimeZone.NTZ)),
     ]
@@ -48,8 +49,9 @@ class FileEntry:
         schema_number: 1 or 2, None if rejected.
         column_order: warehouse names of the file's columns, comma-separated.
         staged_as: path in the stage, ``schema1/….gz``.
-        lines: data lines staged.
+        lines: data lines, those left out included.
         bytes: of the CSV.
+        left_out: lines that could not be loaded.
         new_trips: rows in TRIPS that came from it, once LOADED.
     """
 
@@ -62,6 +64,7 @@ class FileEntry:
     staged_as: str | None = None
     lines: int = 0
     bytes: int = 0
+    left_out: int = 0
     new_trips: int | None = None
 
 
@@ -88,6 +91,7 @@ def write(session: Session, entries: Sequence[FileEntry]) -> None:
             entry.staged_as,
             entry.lines,
             entry.bytes,
+            entry.left_out,
             entry.new_trips,
             now,
         )

@@ -60,8 +60,8 @@ def _copy(session: Session, table: str, columns: Sequence[str], paths: Sequence[
     fields = ", ".join(f"${position}" for position in range(1, len(columns) + 1))
     files = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
     copied = session.sql(
-        f"COPY INTO {table} ({', '.join(columns)}, SOURCE_FILE, SOURCE_ROW) "
-        f"FROM (SELECT {fields}, METADATA$FILENAME, METADATA$FILE_ROW_NUMBER FROM @{stage}) "
+        f"COPY INTO {table} ({', '.join(columns)}, SOURCE_FILE) "
+        f"FROM (SELECT {fields}, METADATA$FILENAME FROM @{stage}) "
         f"FILES = ({files}) FILE_FORMAT = (FORMAT_NAME = {names.CSV_FORMAT}) ON_ERROR = ABORT_STATEMENT"
     ).collect()
     return sum(int(row["rows_loaded"]) for row in copied if "rows_loaded" in row.as_dict())

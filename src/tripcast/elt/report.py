@@ -54,8 +54,9 @@ class LoadReport:
         skipped: of those, loaded by an earlier run.
         loaded: CSV files whose rows are in TRIPS now and were not before.
         rejected: files of which nothing could be loaded.
-        lines: data lines in the loaded ones.
-        new_trips: rows that TRIPS gained.
+        lines: data lines in the loaded ones, those left out included.
+        new_trips: rows in TRIPS that came from them.
+        left_out: lines that could not be loaded.
         repeated: lines whose trip TRIPS held already, or that another line repeats.
         trips: rows in TRIPS now.
         issues: found in this run's files.
@@ -68,23 +69,34 @@ class LoadReport:
     rejected: int = 0
     lines: int = 0
     new_trips: int = 0
+    left_out: int = 0
     repeated: int = 0
     trips: int = 0
     issues: list[Issue] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def write(session: Session, files: Sequence[tuple[str, str]], issues: Sequence[Issue]) -> None:
-    """Notes what was found in files while they were extracted, in place of what was noted before.
+def write(
+    session: Session,
+    files: Sequence[tuple[str, str]],
+    issues: Sequence[Issue],
+    reasons: Sequence[str] | None = None,
+) -> None:
+    """Notes issues, in place of what was noted before.
 
     Args:
         files: source and member of those whose earlier issues are void.
         issues: found now.
+        reasons: only earlier issues with one of these reasons are void.
     """
     if files:
         keys = [f"{source}/{member}" for source, member in files]
         table = session.table(names.LOAD_ISSUES)
-        table.delete(F.concat(table["SOURCE"], F.lit("/"), table["MEMBER"]).in_(keys))
+        void = F.concat(table["SOURCE"], F.lit("/"), table["MEMBER"]).in_(keys)
+        if reasons is not None:
+            numbered = F.regexp_replace(table["REASON"], F.lit("^[0-9]+ more lines: "))
+            void = void & numbered.in_(*reasons)
+        table.delete(void)
     if issues:
         rows = [(issue.source, issue.member, issue.line, issue.kept, issue.reason, issue.text) for issue in issues]
         session.create_dataframe(rows, schema=_FIELDS).write.save_as_table(names.LOAD_ISSUES, mode="append")

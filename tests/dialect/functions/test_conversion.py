@@ -46,6 +46,8 @@ BOOLEANS = [
 
 TEXTS = [
     ("1.50::VARCHAR", "1.50", TEXT),
+    ("0.05::VARCHAR", "0.05", TEXT),
+    ("(-0.05)::NUMBER(2,2)::VARCHAR", "-0.05", TEXT),
     ("1::FLOAT::VARCHAR", "1", TEXT),
     ("1e20::FLOAT::VARCHAR", "1e+20", TEXT),
     ("0.000096::FLOAT::VARCHAR", "9.6e-05", TEXT),

@@ -180,7 +180,7 @@ def _quoted(name: str) -> str:
 
 
 def _without_parentheses(keys: str) -> str:
-    stripped = keys.strip()
+    stripped = keys.strip().removeprefix("LINEAR")
     return stripped[1:-1] if stripped.startswith("(") and stripped.endswith(")") else stripped
 
 

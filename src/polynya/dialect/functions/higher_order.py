@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from sqlglot import exp
 
 from polynya.dialect import casts, semistructured
-from polynya.dialect.binder import resolve_identifier
 from polynya.dialect.expression import Expr, derive
 from polynya.dialect.functions.semistructured import as_variant
+from polynya.dialect.naming import resolve_identifier
 from polynya.dialect.registry import Call, scalar
 from polynya.dialect.semistructured import UNDEFINED
 from polynya.errors import compilation_error

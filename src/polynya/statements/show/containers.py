@@ -6,7 +6,17 @@ from polynya.catalog.model import Database, Schema
 from polynya.catalog.store import INFORMATION_SCHEMA
 from polynya.dialect.tokens import TokenStream
 from polynya.statements.base import Execution, statement
-from polynya.statements.show.listing import MOMENT, TEXT, Field, answer, created, option, owner_role_type, read_request, yes_no
+from polynya.statements.show.listing import (
+    MOMENT,
+    TEXT,
+    Field,
+    answer,
+    created,
+    option,
+    owner_role_type,
+    read_request,
+    yes_no,
+)
 from polynya.types.resultset import ResultSet
 
 

@@ -12,7 +12,6 @@ from typing import Any
 from polynya.catalog.model import CatalogObject, ColumnDef, Table, View
 from polynya.dialect.tokens import TokenStream
 from polynya.statements.base import Execution, statement
-from polynya.statements.sizes import table_sizes
 from polynya.statements.show.listing import (
     COUNT,
     MOMENT,
@@ -31,6 +30,7 @@ from polynya.statements.show.listing import (
     true_false,
     yes_no,
 )
+from polynya.storage.sizes import table_sizes
 from polynya.types.resultset import ResultSet
 from polynya.types.sqltype import SqlType
 
@@ -75,7 +75,7 @@ def _table_kind(table: Table) -> str:
 
 
 def _table_fields(execution: Execution, tables: list[Table]) -> list[Field]:
-    sizes = table_sizes(execution, [table for table in tables if table.dropped_on is None])
+    sizes = table_sizes(execution.connection, [table for table in tables if table.dropped_on is None])
     return [
         ("created_on", MOMENT, created),
         ("name", TEXT, _name),
@@ -136,7 +136,7 @@ def show_objects(execution: Execution, stream: TokenStream) -> ResultSet:
     kinds: Field = ("kind", TEXT, lambda item: "VIEW" if isinstance(item, View) else item.kind)
     if request.terse:
         return answer([("created_on", MOMENT, created), ("name", TEXT, _name), kinds, *_places(execution)], found)
-    sizes = table_sizes(execution, [item for item in found if isinstance(item, Table)])
+    sizes = table_sizes(execution.connection, [item for item in found if isinstance(item, Table)])
     return answer(
         [
             ("created_on", MOMENT, created),
@@ -166,7 +166,7 @@ def show_dynamic_tables(execution: Execution, stream: TokenStream) -> ResultSet:
     if request.terse:
         fields: list[Field] = [("created_on", MOMENT, created), ("name", TEXT, _name), ("kind", TEXT, lambda table: "DYNAMIC TABLE")]
         return answer([*fields, *_places(execution)], tables)
-    sizes = table_sizes(execution, tables)
+    sizes = table_sizes(execution.connection, tables)
     return answer(
         [
             ("created_on", MOMENT, created),

@@ -1,0 +1,64 @@
+"""INFORMATION_SCHEMA and ACCOUNT_USAGE in FROM: relations that the catalog makes, with what only the engine knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+
+from polynya.catalog import information_schema
+from polynya.catalog.context import Context
+from polynya.catalog.model import Table
+from polynya.catalog.store import INFORMATION_SCHEMA
+from polynya.stages import history
+from polynya.storage.connection import Connection
+from polynya.storage.sizes import Sizes, table_sizes
+from polynya.types.resultset import Column
+
+_USAGE = ("ACCOUNT_USAGE",)
+
+
+class _Contents:
+    """Rows and loads of tables, through a connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def sizes(self, tables: Iterable[Table]) -> Sizes:
+        return table_sizes(self._connection, tables)
+
+    def loads(self) -> list[dict[str, Any]]:
+        return history.all_loads(self._connection)
+
+
+def catalog_view(
+    context: Context, parts: list[str], execution: Any
+) -> tuple[list[Column], pa.Table, tuple[str, str], str] | None:
+    """A view of INFORMATION_SCHEMA or SNOWFLAKE.ACCOUNT_USAGE, if the name is one.
+
+    Args:
+        context: completes the name.
+        parts: resolved.
+        execution: of the statement, or None where only columns are wanted.
+
+    Returns:
+        (columns, rows, (database, schema), name).
+
+    Raises:
+        SnowflakeError: 002003 if the database does not exist.
+    """
+    missing = [context.database, context.schema][: 3 - len(parts)]
+    if len(parts) > 3 or None in missing:
+        return None
+    database, schema, name = [*missing, *parts]
+    if schema == INFORMATION_SCHEMA:
+        key = name
+    elif database == "SNOWFLAKE" and schema in _USAGE:
+        key = f"{schema}.{name}"
+    else:
+        return None
+    contents = _Contents(execution.connection) if execution is not None else None
+    results = execution.results if execution is not None else None
+    found = information_schema.relation(context, str(database), key, results, contents)
+    return None if found is None else (*found, (str(database), str(schema)), name)
