@@ -36,13 +36,17 @@ def compilation_error(code: int, sqlstate: str, text: str, position: tuple[int, 
         position: (line from 1, column from 0) of the offending text, if known.
     """
     where = f"error line {position[0]} at position {position[1]}\n" if position else ""
-    return SnowflakeError(code, sqlstate, f"SQL compilation error: {where}{text}" if where else f"SQL compilation error:\n{text}")
+    return SnowflakeError(
+        code, sqlstate, f"SQL compilation error: {where}{text}" if where else f"SQL compilation error:\n{text}"
+    )
 
 
 def syntax_error(unexpected: str, line: int, column: int) -> SnowflakeError:
     """The statement does not parse: 001003."""
     return SnowflakeError(
-        1003, "42000", f"SQL compilation error:\nsyntax error line {line} at position {column} unexpected '{unexpected}'."
+        1003,
+        "42000",
+        f"SQL compilation error:\nsyntax error line {line} at position {column} unexpected '{unexpected}'.",
     )
 
 

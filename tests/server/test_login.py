@@ -64,8 +64,8 @@ def test_missing_database_leaves_none(connect: Callable[..., SnowflakeConnection
     assert (client.database, client.schema) == (None, None)
 
 
-def test_database_alone_takes_its_public_schema(connect: Callable[..., SnowflakeConnection], schema: str) -> None:
-    assert connect(database=schema.partition(".")[0]).schema == "PUBLIC"
+def test_database_alone_leaves_the_schema_unset(connect: Callable[..., SnowflakeConnection], schema: str) -> None:
+    assert connect(database=schema.partition(".")[0]).schema is None
 
 
 def test_session_parameters(connect: Callable[..., SnowflakeConnection]) -> None:

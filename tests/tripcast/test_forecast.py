@@ -104,7 +104,7 @@ def belongs(rows: pd.DataFrame, level: str, key: object, names: dict[str, str]) 
     if level == "station":
         return rows["NAME"] == names[str(key)]
     if level == "horizon":
-        return rows["H"] == int(str(key))
+        return rows["H"] == float(str(key))
     return rows["CUTOFF"] == pd.Timestamp(str(key))
 
 

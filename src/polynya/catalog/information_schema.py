@@ -58,7 +58,9 @@ class Request:
         found = []
         for database, schema in self.schemas():
             own = [
-                item for (parent, of_kind, _), item in context.temporary.items() if (parent, of_kind) == (schema.id, kind)
+                item
+                for (parent, of_kind, _), item in context.temporary.items()
+                if (parent, of_kind) == (schema.id, kind)
             ]
             found += [(database, schema, item) for item in [*own, *catalog.children(schema.id, kind)]]
         return found

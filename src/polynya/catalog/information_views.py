@@ -19,7 +19,6 @@ _NUMBER = number(38, 0)
 _TEXT = VARCHAR
 
 
-
 def _texts(*names: str) -> list[tuple[str, SqlType]]:
     return [(name, _TEXT) for name in names]
 
@@ -72,7 +71,9 @@ def _schemata(request: Request) -> Iterator[tuple]:
     catalog, context = request.context.catalog, request.context
     for database in request.databases:
         inner = catalog.find(context, "SCHEMA", [database.name, INFORMATION_SCHEMA])
-        schemas: list[Schema] = sorted([*catalog.children(database.id, "SCHEMA"), inner], key=lambda schema: schema.name)
+        schemas: list[Schema] = sorted(
+            [*catalog.children(database.id, "SCHEMA"), inner], key=lambda schema: schema.name
+        )
         for schema in schemas:
             yield (
                 database.name, schema.name, schema.owner or None, _yes_no(schema.transient),

@@ -46,6 +46,7 @@ DEFAULTS: dict[str, Parameter] = {
     "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": Parameter("ARROW"),
     "PYTHON_CONNECTOR_USE_NANOARROW": Parameter(True),
     # What Snowflake tells Snowpark's client to do.
+    "PYTHON_SNOWPARK_COMPILATION_STAGE_ENABLED": Parameter(True),
     "PYTHON_SNOWPARK_ELIMINATE_NUMERIC_SQL_VALUE_CAST_ENABLED": Parameter(True),
     "PYTHON_SNOWPARK_ENABLE_THREAD_SAFE_SESSION": Parameter(True),
     "QUERY_TAG": Parameter(""),
@@ -75,24 +76,33 @@ DEFAULTS: dict[str, Parameter] = {
 # Parameters of databases, schemas, tables and the account rather than of sessions.
 OBJECT_DEFAULTS: dict[str, Parameter] = {
     "CATALOG": Parameter("", "Name of the catalog integration to use for Iceberg tables"),
-    "DATA_RETENTION_TIME_IN_DAYS": Parameter(
-        1, "number of days to retain the old version of deleted/updated data"
+    "DATA_RETENTION_TIME_IN_DAYS": Parameter(1, "number of days to retain the old version of deleted/updated data"),
+    "DEFAULT_DDL_COLLATION": Parameter(
+        "", "Collation that is used for all the new columns created by the DDL statements"
     ),
-    "DEFAULT_DDL_COLLATION": Parameter("", "Collation that is used for all the new columns created by the DDL statements"),
     "DEFAULT_PYTHON_ARTIFACT_REPOSITORY": Parameter("", "Default artifact repository of Python functions"),
     "ENABLE_CONSOLE_OUTPUT": Parameter(False, "Enables printing to the console of stored procedures"),
-    "EXTERNAL_VOLUME": Parameter("", "Name of an external volume that will be used for persisted Iceberg data and metadata"),
+    "EXTERNAL_VOLUME": Parameter(
+        "", "Name of an external volume that will be used for persisted Iceberg data and metadata"
+    ),
     "LOG_LEVEL": Parameter("OFF", "LOG_LEVEL to use when filtering events"),
     "MAX_DATA_EXTENSION_TIME_IN_DAYS": Parameter(
-        14, "Maximum number of days to extend data retention beyond the retention period to prevent a stream becoming stale."
+        14,
+        "Maximum number of days to extend data retention beyond the retention period to prevent a stream becoming stale.",
     ),
     "METRIC_LEVEL": Parameter("NONE", "METRIC_LEVEL value to control whether to emit metrics to Event Table"),
     "QUOTED_IDENTIFIERS_IGNORE_CASE": Parameter(False, "If true, the case of quoted identifiers is ignored"),
     "REPLACE_INVALID_CHARACTERS": Parameter(False, "Replaces invalid characters in Iceberg tables and external tables"),
-    "STORAGE_SERIALIZATION_POLICY": Parameter("OPTIMIZED", "Storage serialization policy used for managed Iceberg table"),
-    "SUSPEND_TASK_AFTER_NUM_FAILURES": Parameter(10, "How many times a task must fail in a row before it is automatically suspended"),
+    "STORAGE_SERIALIZATION_POLICY": Parameter(
+        "OPTIMIZED", "Storage serialization policy used for managed Iceberg table"
+    ),
+    "SUSPEND_TASK_AFTER_NUM_FAILURES": Parameter(
+        10, "How many times a task must fail in a row before it is automatically suspended"
+    ),
     "TRACE_LEVEL": Parameter("OFF", "Trace level value to use when generating/filtering trace events"),
-    "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE": Parameter("Medium", "The initial size of warehouse to use for managed warehouses"),
+    "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE": Parameter(
+        "Medium", "The initial size of warehouse to use for managed warehouses"
+    ),
     "USER_TASK_TIMEOUT_MS": Parameter(3600000, "Time, in milliseconds, set as the timeout for user tasks"),
 }
 

@@ -71,7 +71,7 @@ def install(connection: duckdb.DuckDBPyConnection) -> None:
 
     functions.load()  # families register their own
     for function in PYTHON_FUNCTIONS:
-        connection.create_function(
+        connection.create_function(  # type: ignore[call-overload]  # duckdb's stubs know its enums only
             function.name,
             _marked(function.function),
             list(function.arguments),

@@ -12,6 +12,11 @@ from polynya.types.sqltype import BOOLEAN, FLOAT, NULL, SqlType, number, varchar
 
 
 class _NotConstant:
+    """False where truth is asked, so that ``if expr.constant`` means a literal that is not empty."""
+
+    def __bool__(self) -> bool:
+        return False
+
     def __repr__(self) -> str:
         return "NOT_CONSTANT"
 

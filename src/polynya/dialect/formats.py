@@ -286,6 +286,8 @@ def _build(groups: dict[str, Any], century_start: int) -> tuple[datetime, int | 
             if not 1 <= hour <= 12:
                 raise ValueError("hour")
             hour = hour % 12 + (12 if groups["meridiem"].lower() == "pm" else 0)
+        elif hour == 12:
+            hour = 0  # without a meridiem it is before noon
     extra_day = timedelta(days=1) if hour == 24 and not int(groups.get("minute") or 0) else timedelta()
     wall = datetime(
         year,

@@ -364,6 +364,11 @@ def bind_cast(binder: Binder, node: exp.Cast) -> Expr:
     return casts.cast(inner, target, binder.context, attempt=attempt)
 
 
+def bind_try_boolean(binder: Binder, node: exp.ToBoolean) -> Expr:
+    """``TRY_CAST(x AS BOOLEAN)``, which the parser has as a node of its own."""
+    return casts.cast(binder.expression(node.this), BOOLEAN, binder.context, attempt=True)
+
+
 def bind_at_time_zone(binder: Binder, node: exp.AtTimeZone) -> Expr:
     return calls.call(binder, "CONVERT_TIMEZONE", [node.args["zone"], node.this], node)
 
@@ -453,6 +458,7 @@ METHODS: dict[type, Callable[[Binder, Any], Expr]] = {
     exp.Case: bind_case,
     exp.Cast: bind_cast,
     exp.TryCast: bind_cast,
+    exp.ToBoolean: bind_try_boolean,
     exp.AtTimeZone: bind_at_time_zone,
     exp.JSONExtract: bind_path,
     exp.Bracket: bind_bracket,

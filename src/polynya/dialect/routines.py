@@ -30,6 +30,8 @@ def call_function(binder: Binder, parts: list[str], node: exp.Expr) -> Expr:
     Raises:
         SnowflakeError: 002140 unknown function, 001044 no overload takes these arguments.
     """
+    if parts[:-1] == ["SNOWFLAKE", "CORTEX"]:
+        raise unsupported(".".join(parts))
     routine, arguments = _choose(binder, parts, node, table=False)
     if routine.language != "SQL":
         raise unsupported(f"{routine.language} functions: calling {routine.name}")

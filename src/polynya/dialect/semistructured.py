@@ -467,7 +467,9 @@ def rename_fields(expr: Expr, target: SqlType) -> Expr:
         return expr
 
     def body(v: str) -> str:
-        parts = [f"{quote_string(b)}, {path(Expr(v, VARIANT), [a]).sql}" for (a, _), (b, _) in zip(old, new, strict=True)]
+        parts = [
+            f"{quote_string(b)}, {path(Expr(v, VARIANT), [a]).sql}" for (a, _), (b, _) in zip(old, new, strict=True)
+        ]
         return f"CASE WHEN {v} IS NOT NULL THEN json_object({', '.join(parts)}) END"
 
     kept = tuple((name, kind) for (name, _), (_, kind) in zip(new, old, strict=True))

@@ -267,7 +267,7 @@ def _staged(inner: exp.Expr, node: exp.Table, binder: Binder) -> Source:
     if execution is None:
         raise unsupported("staged files here")
     select = node.find_ancestor(exp.Select)
-    width = max((_column_number(item) for item in select.find_all(exp.Parameter)), default=1) if select else 1
+    width = max((_column_number(item) for item in select.find_all(exp.Parameter, exp.Identifier)), default=1) if select else 1
     relation = staged_relation(location, options, binder.context, execution.stages, execution.connection, max(width, 1))
     columns, hidden = (
         [SourceColumn(column.name, column.type, column.nullable, column.stored_as) for column in listed]
@@ -276,8 +276,11 @@ def _staged(inner: exp.Expr, node: exp.Table, binder: Binder) -> Source:
     return Source(relation.sql, columns, hidden)
 
 
-def _column_number(node: exp.Parameter) -> int:
-    """The n of ``$n``, 0 for a variable."""
+def _column_number(node: exp.Expr) -> int:
+    """The n of ``$n`` or ``"$n"``, 0 for anything else."""
+    if isinstance(node, exp.Identifier):
+        name = node.name.removeprefix("$")
+        return int(name) if node.name.startswith("$") and name.isdigit() else 0
     return int(node.this.name) if isinstance(node.this, exp.Literal) else 0
 
 

@@ -168,6 +168,6 @@ def _use_names(account: Account, context: Context, user: User, names: dict[str, 
         place = place[:1] + _resolve(schema)[-1:] if place else []
     if place and account.catalog.find(context, "DATABASE", place[:1]):
         context.database = place[0]
-        inner = place[1] if len(place) > 1 else "PUBLIC"
-        if account.catalog.find(context, "SCHEMA", [place[0], inner]):
-            context.schema = inner
+        # A database alone leaves the schema unset, as Snowpark's suite expects of Snowflake.
+        if len(place) > 1 and account.catalog.find(context, "SCHEMA", place[:2]):
+            context.schema = place[1]

@@ -23,10 +23,14 @@ _ALWAYS = (
 )
 
 
+# Never told: a client keeps what it is told and sends it with its next login, which would tag another session.
+_KEPT_BACK = {"QUERY_TAG"}
+
+
 def login_parameters(context: Context) -> list[dict[str, Any]]:
     """All parameters, for the login's reply."""
     names = dict.fromkeys([*DEFAULTS, *context.catalog.account_parameters, *context.parameters])
-    return [{"name": name, "value": context.parameter(name)} for name in names]
+    return [{"name": name, "value": context.parameter(name)} for name in names if name not in _KEPT_BACK]
 
 
 class Reported:
@@ -51,7 +55,7 @@ class Reported:
             return None
         names = dict.fromkeys(_ALWAYS)
         for name in current.keys() | self._seen.keys():
-            if current.get(name) != self._seen.get(name):
+            if name not in _KEPT_BACK and current.get(name) != self._seen.get(name):
                 names[name] = None
         self._seen = dict(current)
         return [{"name": name, "value": context.parameter(name)} for name in names]

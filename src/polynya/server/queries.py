@@ -104,7 +104,10 @@ async def _answer(
         if not future.done():
             return json_response(_in_progress(query, IN_PROGRESS))
     written = future.result() if first and future is not None else None
-    return json_response(written or await asyncio.wrap_future(state.account.submit(write)))
+    if written is None:
+        written = await asyncio.wrap_future(state.account.submit(write))
+    assert written is not None
+    return json_response(written)
 
 
 def _in_progress(query: Query, code: str) -> bytes:

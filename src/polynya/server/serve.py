@@ -58,9 +58,11 @@ def _serve_locked(home: Home, host: str | None, port: int | None, tls: bool | No
     import uvicorn
 
     from polynya.server.app import create_app
+    from polynya.server.memory import limit_memory
     from polynya.server.state import State
     from polynya.session.account import Account
 
+    limit_memory()
     connection = home.connection()
     host = host or "127.0.0.1"
     chosen = connection["port"] if port is None else port

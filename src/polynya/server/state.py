@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import time
 
-import pyarrow as pa
-
+from polynya.server.memory import release_memory
 from polynya.server.parameters import Reported
 from polynya.server.times import Times
 from polynya.server.tokens import Tokens
@@ -60,10 +57,3 @@ class State:
             self.account.results.expire()
         if not self.account.running():
             release_memory()
-
-
-def release_memory() -> None:
-    """Gives memory that large results needed back to the system."""
-    pa.default_memory_pool().release_unused()
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library has no such function
-        ctypes.CDLL(None).malloc_trim(0)

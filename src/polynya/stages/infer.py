@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from polynya.errors import SnowflakeError, unsupported
@@ -245,6 +245,8 @@ def _json_type(value: Any) -> str:
 def _named_columns(
     store: StageStore, connection: Connection, location: StageLocation, file: StagedFile, file_format: FileFormat
 ) -> list[_Column]:
+    if file_format["USE_LOGICAL_TYPE"]:  # bytes that are no text by their logical type are BINARY
+        file_format = replace(file_format, options={**file_format.options, "BINARY_AS_TEXT": False})
     item = rows.semi_structured_rows(store, connection, location, file, file_format)
     return [(column.name, type_text(column.type), column.nullable, 0) for column in item.columns]
 

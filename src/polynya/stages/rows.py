@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 from duckdb.sqltypes import DuckDBPyType
 
 from polynya.errors import SnowflakeError
@@ -262,7 +263,11 @@ def _parquet_rows(connection: Connection, path: Path, file: StagedFile, file_for
             "22000",
             f"Data is corrupted, not a valid Parquet file: {error.message.splitlines()[-1]}\n  File '{file.name}'",
         ) from error
-    fields = [(row["column_name"], _name(row["column_name"]), duckdb.sqltype(row["column_type"])) for row in described]
+    names = pq.read_schema(path).names  # DuckDB renames columns that differ only by case
+    fields = [
+        (name, _name(row["column_name"]), duckdb.sqltype(row["column_type"]))
+        for name, row in zip(names, described, strict=True)
+    ]
     as_text = bool(file_format["BINARY_AS_TEXT"]) or file_format.type != "PARQUET"
     logical = bool(file_format["USE_LOGICAL_TYPE"])
     columns = tuple(

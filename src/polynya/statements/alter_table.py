@@ -265,6 +265,10 @@ def _set_default(execution: Execution, stream: TokenStream, column: ColumnDef) -
         parts = TokenStream(text).name()[:-1]
         found = execution.context.catalog.find(execution.context, "SEQUENCE", parts)
     if not isinstance(found, Sequence):
-        raise compilation_error(2261, "0A000", f"Unsupported feature 'Alter Column Set Default' for {column.name}: only NEXTVAL of a sequence.")
+        raise compilation_error(
+            2261,
+            "0A000",
+            f"Unsupported feature 'Alter Column Set Default' for {column.name}: only NEXTVAL of a sequence.",
+        )
     column.default = text
     check_default(execution, column)

@@ -30,7 +30,9 @@ def clone_table(execution: Execution, stream: TokenStream, create: Create, place
     copy_grants = stream.accept("COPY", "GRANTS")
     stream.expect_end()
     if source.kind == "TEMPORARY" and not create.temporary:
-        raise compilation_error(2271, "0A000", "Temp table cannot be cloned to a permanent table; clone to a transient table instead")
+        raise compilation_error(
+            2271, "0A000", "Temp table cannot be cloned to a permanent table; clone to a transient table instead"
+        )
     table = clone_of(execution, source, create, place)
     if copy_grants:
         table.options["COPY GRANTS"] = True
@@ -47,7 +49,9 @@ def clone_of(execution: Execution, source: Table, create: Create, place: Place) 
     table.options["CLONE OF"] = source.id
     if table.kind == "TEMPORARY":
         at = f" AT (VERSION => {source.snapshot})" if source.snapshot is not None else ""
-        execution.connection.execute(f"CREATE TEMPORARY TABLE {table.stored_as} AS SELECT * FROM {source.stored_as}{at}")
+        execution.connection.execute(
+            f"CREATE TEMPORARY TABLE {table.stored_as} AS SELECT * FROM {source.stored_as}{at}"
+        )
     else:
         table.stored_as = source.stored_as
         table.snapshot = source.snapshot if source.snapshot is not None else current_snapshot(execution.connection)

@@ -120,9 +120,7 @@ def read_column(execution: Execution, stream: TokenStream, constraints: list[Con
     return column
 
 
-def _read_option(
-    execution: Execution, stream: TokenStream, column: ColumnText, constraints: list[Constraint]
-) -> None:
+def _read_option(execution: Execution, stream: TokenStream, column: ColumnText, constraints: list[Constraint]) -> None:
     if stream.accept("NOT", "NULL"):
         column.nullable = False
     elif stream.accept("NULL"):
@@ -261,7 +259,9 @@ def _skip_key_properties(stream: TokenStream) -> None:
                 pass
             stream.next()
             continue
-        if not stream.accept_one("ENFORCED", "DEFERRABLE", "ENABLE", "DISABLE", "VALIDATE", "NOVALIDATE", "RELY", "NORELY"):
+        if not stream.accept_one(
+            "ENFORCED", "DEFERRABLE", "ENABLE", "DISABLE", "VALIDATE", "NOVALIDATE", "RELY", "NORELY"
+        ):
             return
 
 
@@ -273,5 +273,3 @@ def read_names(stream: TokenStream) -> list[str]:
         names.append(stream.identifier())
     stream.expect(")")
     return names
-
-

@@ -104,7 +104,7 @@ def alter(execution: Execution, stream: TokenStream) -> ResultSet:
     stream.expect("ALTER")
     kind = stream.word()
     if_exists = stream.accept("IF", "EXISTS")
-    parts = stream.name()
+    parts = _current(execution, kind) if _name_is_left_out(stream) else stream.name()
     if if_exists and catalog.find(context, kind, parts) is None:
         return objects.done()
     item = catalog.get(context, kind, parts)
@@ -131,6 +131,18 @@ def alter(execution: Execution, stream: TokenStream) -> ResultSet:
     stream.expect_end()
     catalog.update(item)
     return objects.done()
+
+
+def _name_is_left_out(stream: TokenStream) -> bool:
+    """``ALTER SCHEMA SET name = value`` means the current one."""
+    following = [token.text for token in stream.tokens[stream.index + 1 : stream.index + 3]]
+    return stream.at_one("SET", "UNSET") and len(following) == 2 and (following[1] == "=" or stream.at("UNSET"))
+
+
+def _current(execution: Execution, kind: str) -> list[str]:
+    context = execution.context
+    full = context.catalog.qualify(context, [context.schema or "PUBLIC"], 2, f"ALTER {kind}")
+    return full if kind == "SCHEMA" else full[:1]
 
 
 def _swap(execution: Execution, item: Database | Schema, other: Database | Schema) -> None:

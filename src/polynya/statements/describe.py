@@ -94,13 +94,26 @@ def describe_container(execution: Execution, stream: TokenStream) -> ResultSet:
     kind = _begin(stream, "DATABASE", "SCHEMA")
     item: Database | Schema = catalog.get(context, kind, stream.name())
     stream.expect_end()
-    fields = [("created_on", MOMENT, lambda row: row[0]), ("name", TEXT, lambda row: row[1]), ("kind", TEXT, lambda row: row[2])]
+    fields = [
+        ("created_on", MOMENT, lambda row: row[0]),
+        ("name", TEXT, lambda row: row[1]),
+        ("kind", TEXT, lambda row: row[2]),
+    ]
     if isinstance(item, Database):
-        schemas = [*catalog.children(item.id, "SCHEMA"), catalog.find(context, "SCHEMA", [item.name, INFORMATION_SCHEMA])]
-        found = [(schema.created_on, schema.name, "SCHEMA") for schema in sorted(schemas, key=lambda schema: schema.name)]
+        schemas = [
+            *catalog.children(item.id, "SCHEMA"),
+            catalog.find(context, "SCHEMA", [item.name, INFORMATION_SCHEMA]),
+        ]
+        found = [
+            (schema.created_on, schema.name, "SCHEMA") for schema in sorted(schemas, key=lambda schema: schema.name)
+        ]
     else:
         temporary = [found for (parent, _, _), found in context.temporary.items() if parent == item.id]
-        stored = [found for kind in ("TABLE", "SEQUENCE", "STAGE", "FILE FORMAT", "FUNCTION", "PROCEDURE") for found in catalog.children(item.id, kind)]
+        stored = [
+            found
+            for kind in ("TABLE", "SEQUENCE", "STAGE", "FILE FORMAT", "FUNCTION", "PROCEDURE")
+            for found in catalog.children(item.id, kind)
+        ]
         found = [(one.created_on, one.name, _kind(one)) for one in [*temporary, *stored]]
     result = answer(fields, found)
     result.statement_type = StatementType.DESCRIBE
@@ -160,10 +173,25 @@ def describe_user(execution: Execution, stream: TokenStream) -> ResultSet:
         ("MUST_CHANGE_PASSWORD", str(user.must_change_password).lower(), "false", "User must change the password"),
         ("DISABLED", str(user.disabled).lower(), "false", "Whether the user is disabled"),
         ("DEFAULT_WAREHOUSE", user.default_warehouse or None, "null", "Default warehouse for this user"),
-        ("DEFAULT_NAMESPACE", user.default_namespace or None, "null", "Default database namespace prefix for this user"),
-        ("DEFAULT_ROLE", user.default_role or None, "null", "Primary principal of user session will be set to this role"),
+        (
+            "DEFAULT_NAMESPACE",
+            user.default_namespace or None,
+            "null",
+            "Default database namespace prefix for this user",
+        ),
+        (
+            "DEFAULT_ROLE",
+            user.default_role or None,
+            "null",
+            "Primary principal of user session will be set to this role",
+        ),
         ("RSA_PUBLIC_KEY", option("KEYS", {}).get("RSA_PUBLIC_KEY") or None, "null", "RSA public key of the user"),
-        ("RSA_PUBLIC_KEY_2", option("KEYS", {}).get("RSA_PUBLIC_KEY_2") or None, "null", "Second RSA public key of the user"),
+        (
+            "RSA_PUBLIC_KEY_2",
+            option("KEYS", {}).get("RSA_PUBLIC_KEY_2") or None,
+            "null",
+            "Second RSA public key of the user",
+        ),
     ]
     shown = [(name, "null" if value is None else str(value), default, text) for name, value, default, text in values]
     return _described(["property", "value", "default", "description"], shown)

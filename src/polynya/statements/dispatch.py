@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
@@ -13,7 +14,7 @@ from polynya.dialect.query import BoundQuery, bind_query
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import SnowflakeError, compilation_error, syntax_error, unsupported
 from polynya.statements import dml, files, handlers, transactions
-from polynya.statements.base import Execution, find_handler
+from polynya.statements.base import Execution, Handler, find_handler
 from polynya.types.arrow import arrow_type, conform
 from polynya.types.resultset import ResultSet, StatementType, rows
 
@@ -72,9 +73,10 @@ def run(execution: Execution, text: str, binds: Binds | None = None, describe_on
         raise _unknown(stream)
     if describe_only and first not in _READING:
         return _described(first)
-    if first in _COMMITTING:
-        _commit_before_ddl(execution, words)
-    result = handler(execution, stream)
+    if first in _COMMITTING and execution.connection.in_transaction:
+        result = _ddl_in_transaction(execution, handler, stream, words)
+    else:
+        result = handler(execution, stream)
     if describe_only:
         result.data = _no_rows(result)
     return result
@@ -118,14 +120,20 @@ def _no_rows(result: ResultSet) -> object:
     return rows(result.columns, []).data
 
 
-def _commit_before_ddl(execution: Execution, words: list[str]) -> None:
-    """DDL commits an open transaction first; Snowpark asks to spare it for its own temporary objects."""
-    if not execution.connection.in_transaction:
-        return
-    # A DROP of a temporary object does not say that it is one.
-    temporary = words[0] == "DROP" or bool({"TEMP", "TEMPORARY"} & set(words[:6]))
-    if not (temporary and execution.context.parameter("SNOWPARK_SKIP_TXN_COMMIT_IN_DDL")):
+def _ddl_in_transaction(execution: Execution, handler: Handler, stream: TokenStream, words: list[str]) -> ResultSet:
+    """DDL commits an open transaction first; Snowpark asks to spare it for objects that it makes on its own."""
+    if not execution.context.parameter("SNOWPARK_SKIP_TXN_COMMIT_IN_DDL"):
         execution.connection.commit()
+        return handler(execution, stream)
+    # A DROP of a temporary object does not say that it is one.
+    if words[0] == "DROP" or {"TEMP", "TEMPORARY"} & set(words[:6]):
+        return handler(execution, stream)
+    # What outlives the session must not depend on how the transaction ends.
+    beside = execution.connection.sibling()
+    try:
+        return handler(replace(execution, connection=beside), stream)
+    finally:
+        beside.close()
 
 
 def _unknown(stream: TokenStream) -> SnowflakeError:

@@ -359,27 +359,59 @@ def _update(env: Environment, tree: exp.Update, describe_only: bool) -> tuple[St
     from_clause = tree.args.get("from_")
     others = _others(from_clause.this, binder) if from_clause is not None else ""
     where = f" WHERE {binder.condition(tree.args['where'].this).sql}" if tree.args.get("where") else ""
-    sets = []
+    values: dict[str, Expr] = {}
     seen: list[ColumnDef] = []
     for item in tree.expressions:
         column = target.column(resolve_identifier(item.this.this), item.this)
         seen.append(column)
-        value = (
+        values[column.stored_as] = (
             default_value(env, column)
             if _is_default(item.expression)
             else assigned(binder.expression(item.expression), column, env)
         )
-        sets.append(f"{quote(column.stored_as)} = {value.sql}")
     _check_duplicates(seen)
-    updated = 0
+    updated = multiple = 0
     if not describe_only:
         with env.execution.connection.atomic():
             _write(env, target.table)
-            updated = env.execution.connection.execute(
-                f"UPDATE {target.table.stored_as} AS {target.alias} SET {', '.join(sets)}{' FROM ' + others if others else ''}{where}",
-                env.inputs,
-            )
-    return StatementType.UPDATE, {"number of rows updated": updated, "number of multi-joined rows updated": 0}
+            if others:
+                updated, multiple = _update_joined(env, target, values, others, where)
+            else:
+                sets = ", ".join(f"{quote(name)} = {value.sql}" for name, value in values.items())
+                updated = env.execution.connection.execute(
+                    f"UPDATE {target.table.stored_as} AS {target.alias} SET {sets}{where}", env.inputs
+                )
+    counts = {"number of rows updated": updated}
+    if not env.context.parameter("ERROR_ON_NONDETERMINISTIC_UPDATE"):
+        counts["number of multi-joined rows updated"] = multiple
+    return StatementType.UPDATE, counts
+
+
+def _update_joined(env: Environment, target: _Target, values: dict[str, Expr], others: str, where: str) -> tuple[int, int]:
+    """UPDATE ... FROM over a scratch table of the joined rows: a row that joins several times is updated once.
+
+    Returns:
+        (rows updated, those of them that joined several times).
+    """
+    connection = env.execution.connection
+    scratch = _scratch_name()
+    table = target.table.stored_as
+    cells = "".join(f", {value.sql} AS {quote(name)}" for name, value in values.items())
+    connection.execute(
+        f"CREATE TEMPORARY TABLE {scratch} AS SELECT {target.alias}.rowid AS rid{cells} "
+        f"FROM {table} AS {target.alias}, {others}{where}",
+        env.inputs,
+    )
+    if env.context.parameter("ERROR_ON_NONDETERMINISTIC_UPDATE"):
+        _refuse_duplicates(env, scratch)
+    counted = connection.table(f"SELECT count(*) FROM (SELECT rid FROM {scratch} GROUP BY rid HAVING count(*) > 1)")
+    sets = ", ".join(f"{quote(name)} = m.{quote(name)}" for name in values)
+    updated = connection.execute(
+        f"UPDATE {table} AS {target.alias} SET {sets} FROM (SELECT DISTINCT ON (rid) * FROM {scratch}) AS m "
+        f"WHERE {target.alias}.rowid = m.rid"
+    )
+    connection.execute(f"DROP TABLE {scratch}")
+    return updated, counted.column(0)[0].as_py()
 
 
 def _others(node: exp.Expr, binder: Binder) -> str:

@@ -75,7 +75,7 @@ def _forget(execution: Execution, item: CatalogObject) -> None:
     if isinstance(item, Schema) and context.schema == item.name:
         database = catalog.by_id(item.parent)
         if database is not None and context.database == database.name:
-            context.schema = None
+            context.schema = "PUBLIC" if catalog.child(database.id, "SCHEMA", "PUBLIC") else None
     if type(item).__name__ == "Warehouse" and context.warehouse == item.name:
         context.warehouse = None
 
@@ -134,7 +134,9 @@ def undrop(execution: Execution, stream: TokenStream) -> ResultSet:
     parts = stream.name()
     stream.expect_end()
     place = objects.place_of(execution, kind, parts, f"UNDROP {word}")
-    candidates = [item for item in catalog.dropped(place.parent, kind, place.name) if kind != "TABLE" or isinstance(item, Table)]
+    candidates = [
+        item for item in catalog.dropped(place.parent, kind, place.name) if kind != "TABLE" or isinstance(item, Table)
+    ]
     if not candidates:
         title = word.capitalize()
         raise does_not_exist(title, place.name if kind == "DATABASE" else place.text)

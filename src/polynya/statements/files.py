@@ -179,9 +179,11 @@ def _get(execution: Execution, place: str, target: str, options: dict[str, Any],
     if describe_only:
         return result
     pattern = str(options["PATTERN"]) if "PATTERN" in options else None
-    base = location.path[: location.path.rfind("/") + 1]
-    folder = execution.stages.upload_folder(location.at(base))
     files = execution.stages.list_files(location, pattern)
+    base = location.path[: location.path.rfind("/") + 1]
+    if files and all(file.relative.startswith(f"{location.path}/") for file in files):
+        base = f"{location.path}/"  # the path names a folder
+    folder = execution.stages.upload_folder(location.at(base))
     result.transfer = {
         "command": "DOWNLOAD",
         # With a slash in front, so that the client never takes them for files in its own folder.

@@ -220,9 +220,7 @@ def name_in_grants(execution: Execution, item: CatalogObject) -> str:
     return name + item.signature[len(item.name) :] if isinstance(item, Routine) else name
 
 
-def _grants(
-    execution: Execution, privileges: list[str], target: Target, holder: _Holder, option: bool
-) -> list[Grant]:
+def _grants(execution: Execution, privileges: list[str], target: Target, holder: _Holder, option: bool) -> list[Grant]:
     """The single grants that a statement means."""
     granted_by = objects.owner(execution)
     found = []

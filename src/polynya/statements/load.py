@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from polynya.catalog.model import Table, View
+from polynya.catalog.names import quote_identifier
 from polynya.errors import SnowflakeError, compilation_error
 from polynya.stages import csv, history, read, rows
 from polynya.stages.csv import CsvFile, CsvScan
@@ -111,7 +112,10 @@ def _prepared(execution: Execution, copy: CopyIntoTable) -> Load:
     for name in copy.options:
         if name not in _OPTIONS:
             raise compilation_error(1420, "22023", f"invalid parameter '{name}'")
-    table = context.catalog.get(context, "TABLE", copy.table)
+    table = context.catalog.find(context, "TABLE", copy.table)
+    if table is None:  # COPY's own words, which clients look for
+        name = ".".join(map(quote_identifier, context.catalog.qualify(context, copy.table)))
+        raise compilation_error(2003, "42S02", f"Table '{name}' does not exist")
     if isinstance(table, View) or not isinstance(table, Table):
         raise compilation_error(2098, "42601", f"View '{copy.table[-1]}' cannot be modified: only tables can.")
     transformation = None

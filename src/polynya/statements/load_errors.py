@@ -6,6 +6,7 @@ Source: docs.snowflake.com/en/sql-reference/sql/copy-into-table (ON_ERROR, VALID
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -53,10 +54,7 @@ class Transformation:
     @staticmethod
     def source_of(node: exp.Expression) -> int:
         """The number of the first file column that an expression names; 1 if it names none."""
-        for parameter in node.find_all(exp.Parameter):
-            if isinstance(parameter.this, exp.Literal) and parameter.this.name.isdigit():
-                return int(parameter.this.name)
-        return 1
+        return next(_positions(node), 1)
 
 
 def read_transformation(text: str) -> Transformation:
@@ -78,12 +76,7 @@ def read_transformation(text: str) -> Transformation:
             2143, "42601", "COPY statement only supports simple SELECT from stage statements for import."
         )
     alias = source.args.get("alias")
-    numbers = [
-        int(node.this.name)
-        for item in tree.expressions
-        for node in item.find_all(exp.Parameter)
-        if isinstance(node.this, exp.Literal) and node.this.name.isdigit()
-    ]
+    numbers = [position for item in tree.expressions for position in _positions(item)]
     metadata = any("metadata$" in item.sql("snowflake").lower() for item in tree.expressions)
     return Transformation(
         tree.expressions,
@@ -92,6 +85,15 @@ def read_transformation(text: str) -> Transformation:
         max(numbers, default=1),
         metadata,
     )
+
+
+def _positions(node: exp.Expression) -> Iterator[int]:
+    """The ``n`` of each ``$n`` (or ``"$n"``) in an expression."""
+    for found in node.find_all(exp.Parameter, exp.Column):
+        name = found.this.name if isinstance(found.this, (exp.Literal, exp.Parameter)) else found.name.removeprefix("$")
+        if isinstance(found, exp.Parameter) or found.name.startswith("$"):
+            if name.isdigit():
+                yield int(name)
 
 
 # --- ON_ERROR ---------------------------------------------------------------------------------------------------------

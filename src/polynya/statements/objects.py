@@ -104,7 +104,11 @@ def place_of(execution: Execution, kind: str, parts: list[str], operation: str =
         return Place(database.id, full[1], full_text(parts))
     schema = catalog.get(context, "SCHEMA", full[:2])
     if schema.id < 0:
-        raise SnowflakeError(3001, "42501", f"SQL access control error:\nInsufficient privileges to operate on schema '{INFORMATION_SCHEMA}'")
+        raise SnowflakeError(
+            3001,
+            "42501",
+            f"SQL access control error:\nInsufficient privileges to operate on schema '{INFORMATION_SCHEMA}'",
+        )
     return Place(schema.id, full[2], full_text(parts))
 
 
@@ -157,7 +161,9 @@ def check_type(found: CatalogObject, wanted: str) -> None:
         )
 
 
-def put(execution: Execution, item: CatalogObject, replaced: CatalogObject | None, *, copy_grants: bool = False) -> None:
+def put(
+    execution: Execution, item: CatalogObject, replaced: CatalogObject | None, *, copy_grants: bool = False
+) -> None:
     """Adds a new object in the place of the one it replaces."""
     catalog, context = execution.context.catalog, execution.context
     if is_temporary(item):

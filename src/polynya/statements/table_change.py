@@ -66,7 +66,9 @@ def set_not_null(execution: Execution, table: Table, column: ColumnDef) -> None:
         make_writable(execution, table)
         found = connection.table(f"SELECT 1 FROM {table.stored_as} WHERE {quote(column.stored_as)} IS NULL LIMIT 1")
         if found.num_rows:
-            raise compilation_error(2295, "23501", f"NULL values are in column '{column.name}': it cannot become NOT NULL.")
+            raise compilation_error(
+                2295, "23501", f"NULL values are in column '{column.name}': it cannot become NOT NULL."
+            )
         connection.execute(f"ALTER TABLE {table.stored_as} ALTER COLUMN {quote(column.stored_as)} SET NOT NULL")
     column.nullable = False
 

@@ -161,7 +161,9 @@ def _template(execution: Execution, stream: TokenStream) -> list[ColumnText]:
     bound = bind_query(stream.source(start, stream.index), execution.context, execution=execution)
     found = execution.connection.table(bound.sql, bound.inputs)
     if found.num_rows != 1 or found.num_columns != 1 or found.column(0)[0].as_py() is None:
-        raise compilation_error(2015, "42601", "USING TEMPLATE needs a query that answers one array of column definitions.")
+        raise compilation_error(
+            2015, "42601", "USING TEMPLATE needs a query that answers one array of column definitions."
+        )
     items = json.loads(found.column(0)[0].as_py())
     texts = []
     for item in items if isinstance(items, list) else []:

@@ -19,7 +19,11 @@ _OTHER = {
     "DEFAULT_SECONDARY_ROLES", "MINS_TO_BYPASS_MFA", "TYPE", "DISABLE_MFA", "RSA_PUBLIC_KEY_FP", "RSA_PUBLIC_KEY_2_FP",
     "NETWORK_POLICY",
 }  # fmt: skip
-_NAMES = {"DEFAULT_ROLE": "default_role", "DEFAULT_WAREHOUSE": "default_warehouse", "DEFAULT_NAMESPACE": "default_namespace"}
+_NAMES = {
+    "DEFAULT_ROLE": "default_role",
+    "DEFAULT_WAREHOUSE": "default_warehouse",
+    "DEFAULT_NAMESPACE": "default_namespace",
+}
 
 
 @statement("CREATE USER")
@@ -68,7 +72,9 @@ def _set(execution: Execution, user: User, properties: dict[str, Any]) -> None:
 
 
 def _unquoted(text: str) -> str:
-    return text[1:-1].replace('""', '"') if text.startswith('"') and text.endswith('"') and len(text) > 1 else text.upper()
+    return (
+        text[1:-1].replace('""', '"') if text.startswith('"') and text.endswith('"') and len(text) > 1 else text.upper()
+    )
 
 
 def _check_login(execution: Execution, user: User, login: str) -> None:

@@ -54,7 +54,9 @@ def create_view(execution: Execution, stream: TokenStream) -> ResultSet:
 def _columns(given: list[ColumnDef], found: list) -> list[ColumnDef]:
     if given and len(given) != len(found):
         raise compilation_error(
-            2037, "42601", f"Invalid column definition list: view declares {len(given)} columns, its query has {len(found)}."
+            2037,
+            "42601",
+            f"Invalid column definition list: view declares {len(given)} columns, its query has {len(found)}.",
         )
     names = [column.name for column in given] or [column.name for column in found]
     check_names(names)

@@ -121,5 +121,9 @@ def _abort(execution: Execution, name: str) -> None:
     """ABORT ALL QUERIES of a warehouse."""
     own = execution.context.query_id
     for query in execution.results.history():
-        if query.get("WAREHOUSE_NAME") == name and query.get("EXECUTION_STATUS") == "RUNNING" and query["QUERY_ID"] != own:
+        if (
+            query.get("WAREHOUSE_NAME") == name
+            and query.get("EXECUTION_STATUS") == "RUNNING"
+            and query["QUERY_ID"] != own
+        ):
             execution.results.abort(query["QUERY_ID"])

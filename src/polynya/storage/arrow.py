@@ -17,7 +17,9 @@ def in_utc(batch: pa.RecordBatch) -> pa.RecordBatch:
     types = [_utc_type(kind) for kind in batch.schema.types]
     if types == batch.schema.types:
         return batch
-    arrays = [column if column.type == kind else column.cast(kind) for column, kind in zip(batch.columns, types, strict=True)]
+    arrays = [
+        column if column.type == kind else column.cast(kind) for column, kind in zip(batch.columns, types, strict=True)
+    ]
     return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 

@@ -87,7 +87,12 @@ _RULES: list[tuple[re.Pattern[str], int, str, str]] = [
         ),
         (r"Type \w+ with value (\S+) can't be cast", 100039, "22003", "Numeric value '{0}' is out of range"),
         (r"cannot take square root of a negative", 100164, "22003", "Invalid floating point operation: sqrt"),
-        (r"cannot take logarithm of (?:a negative number|zero)", 100164, "22003", "Invalid floating point operation: ln"),
+        (
+            r"cannot take logarithm of (?:a negative number|zero)",
+            100164,
+            "22003",
+            "Invalid floating point operation: ln",
+        ),
         (r"(ACOS|ASIN) is undefined outside", 100164, "22003", "Invalid floating point operation: {0}"),
         (
             # RE2's messages: what is wrong, then the part of the pattern

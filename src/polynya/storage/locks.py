@@ -41,9 +41,7 @@ class TableLocks:
         """The number of the last commit under a lock; remembered at a snapshot's start, compared in ``acquire``."""
         return self._sequence
 
-    def acquire(
-        self, owner: object, table: str, *, shared: bool, timeout: float, cancelled: Callable[[], bool]
-    ) -> int:
+    def acquire(self, owner: object, table: str, *, shared: bool, timeout: float, cancelled: Callable[[], bool]) -> int:
         """Waits for a lock.
 
         Args:

@@ -82,7 +82,9 @@ def rows(columns: list[Column], values: list[tuple], statement_type: StatementTy
     arrays = [
         pa.array([row[index] for row in values], type=arrow_type(column.type)) for index, column in enumerate(columns)
     ]
-    return ResultSet(columns, pa.Table.from_arrays(arrays, names=[f"c{i}" for i in range(len(columns))]), statement_type)
+    return ResultSet(
+        columns, pa.Table.from_arrays(arrays, names=[f"c{i}" for i in range(len(columns))]), statement_type
+    )
 
 
 def status(message: str, statement_type: StatementType = StatementType.DDL) -> ResultSet:

@@ -209,7 +209,9 @@ class Formats:
     timezone: str = "UTC"
 
 
-def display(texts: pa.Array | pa.ChunkedArray, indent: int = 2, formats: Formats | None = None) -> pa.Array | pa.ChunkedArray:
+def display(
+    texts: pa.Array | pa.ChunkedArray, indent: int = 2, formats: Formats | None = None
+) -> pa.Array | pa.ChunkedArray:
     """The engine's texts as Snowflake sends them to clients.
 
     Args:
@@ -225,12 +227,14 @@ def display(texts: pa.Array | pa.ChunkedArray, indent: int = 2, formats: Formats
     if not _needs_display(texts):
         return texts
     style = formats or Formats()
-    return pa.array([None if text is None else display_text(text, indent, style) for text in texts.to_pylist()], pa.string())
+    return pa.array(
+        [None if text is None else display_text(text, indent, style) for text in texts.to_pylist()], pa.string()
+    )
 
 
 def _needs_display(texts: pa.Array) -> bool:
     """Whether any text is a container, tagged, or a number in exponent form."""
-    found = pc.any(pc.match_substring_regex(texts, r'^[\[{]|\\u0001|^-?[0-9.]+e'))
+    found = pc.any(pc.match_substring_regex(texts, r"^[\[{]|\\u0001|^-?[0-9.]+e"))
     return bool(found.as_py())
 
 
@@ -265,7 +269,9 @@ def _write(value: Any, parts: list[str], indent: int, newline: str, formats: For
         inner = newline + " " * indent
         items: Iterable[tuple[str, Any]]
         if isinstance(value, dict):
-            items = ((json.dumps(key, ensure_ascii=False) + (": " if indent else ":"), item) for key, item in value.items())
+            items = (
+                (json.dumps(key, ensure_ascii=False) + (": " if indent else ":"), item) for key, item in value.items()
+            )
         else:
             items = (("", item) for item in value)
         separator = "{" if isinstance(value, dict) else "["
@@ -376,4 +382,6 @@ def _zone(value: datetime, name: str) -> str:
     hours, rest = f"{sign}{minutes // 60:02d}", f"{minutes % 60:02d}"
     if name == "TZISO":
         return "Z" if minutes == 0 else f"{hours}:{rest}"
-    return {"TZH": hours, "TZM": rest, "TZHTZM": hours + rest, "TZH:TZM": f"{hours}:{rest}"}.get(name, value.tzname() or "")
+    return {"TZH": hours, "TZM": rest, "TZHTZM": hours + rest, "TZH:TZM": f"{hours}:{rest}"}.get(
+        name, value.tzname() or ""
+    )

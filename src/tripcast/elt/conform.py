@@ -148,12 +148,15 @@ def merge_statement(rules: _Rules, paths: Sequence[str], table: str = names.TRIP
     complete = f" AND {_text(rules.required)} IS NOT NULL" if rules.required else ""
     same = " AND ".join(f"EQUAL_NULL(T.{column}, S.{column})" for column in rules.key)
     return f"""MERGE INTO {table} T USING (
-  SELECT {selected}, SOURCE_FILE
-  FROM (
-    SELECT *, {_time(rules.start)} AS START_AT, {_time(rules.stop)} AS STOP_AT
-    FROM {rules.schema.raw_table} WHERE SOURCE_FILE IN ({_quoted(paths)})
+  -- in a query of its own: beside the raw columns of the same names, these would be the raw ones
+  SELECT * FROM (
+    SELECT {selected}, SOURCE_FILE
+    FROM (
+      SELECT *, {_time(rules.start)} AS START_AT, {_time(rules.stop)} AS STOP_AT
+      FROM {rules.schema.raw_table} WHERE SOURCE_FILE IN ({_quoted(paths)})
+    )
+    WHERE {_in_time("START_AT")} AND {_in_time("STOP_AT")}{complete}
   )
-  WHERE {_in_time("START_AT")} AND {_in_time("STOP_AT")}{complete}
   QUALIFY ROW_NUMBER() OVER (PARTITION BY {", ".join(rules.key)} ORDER BY SOURCE_FILE) = 1
 ) S ON {same}
 WHEN NOT MATCHED THEN INSERT ({", ".join(columns)}) VALUES ({", ".join(f"S.{column}" for column in columns)})"""

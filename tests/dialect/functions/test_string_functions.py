@@ -118,3 +118,33 @@ def test_errors(evaluate: Evaluate, expression: str, code: int) -> None:
     with pytest.raises(SnowflakeError) as caught:
         evaluate(expression)
     assert caught.value.code == code
+
+
+COLUMNS = [
+    # expressions over columns a, n, b; values in order of the rows below
+    ("LPAD(a, n, b)", ["bbbabc", None, "q"]),
+    ("SPLIT_PART(a, b, 1)", ["a", None, "q"]),
+    ("SUBSTR(a || b || a, n - 5)", ["abcbabc", None, "qq"]),
+    ("SPLIT(a, b)", ['["a","c"]', None, '["q"]']),
+    ("REGEXP_REPLACE(a, b, '[\\\\0]')", ["a[b]c", None, "[]q[]"]),
+    ("CONCAT_WS(b, a, a || a)", ["abcbabcabc", None, "qqq"]),
+    ("INSERT(a, 2, 1, b)", ["abc", None, "q"]),
+    ("POSITION(b, a || a, 3)", [5, None, 3]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("expression", "values"), COLUMNS, ids=[case[0] for case in COLUMNS])
+def test_columns(run: Callable[..., Any], expression: str, values: list[Any]) -> None:
+    """Arguments that are columns take other paths than literals; the row with NULL gives NULL."""
+    answer = run(
+        f"SELECT {expression} FROM VALUES ('abc', 6, 'b'), (NULL, 3, 'x'), ('q', 2, '') AS t(a, n, b) ORDER BY n DESC"
+    )
+    expected = [values[0], values[1], values[2]]
+    assert [row[0] for row in answer.rows] == expected
+
+
+def test_pattern_in_a_column(run: Callable[..., Any]) -> None:
+    answer = run(
+        "SELECT REGEXP_REPLACE(a || a, b, 'X', 2, 2), REGEXP_INSTR(a || a, b, 1, 2) FROM VALUES ('abc', 'b') AS t(a, b)"
+    )
+    assert answer.rows == [("abcaXc", 5)]

@@ -98,9 +98,7 @@ def _sum_type(kind: SqlType) -> SqlType:
 @aggregate("SUM", args=1)
 def sum_(call: Call) -> Expr:
     value = numeric(call)
-    return derive(
-        call.windowed_call(f"sum({_distinct(call)}{value.sql})"), _sum_type(value.type), value, nullable=True
-    )
+    return derive(call.windowed_call(f"sum({_distinct(call)}{value.sql})"), _sum_type(value.type), value, nullable=True)
 
 
 @aggregate("AVG", "MEAN", args=1)

@@ -348,9 +348,7 @@ def arrays_to_object(call: Call) -> Expr:
 
     def body(k: str, v: str) -> str:
         pairs = f"list_transform(list_zip({k}, {v}), lambda z: {{'k': sf_string(z[1]), 'v': z[2]}})"
-        kept = (
-            f"list_filter({pairs}, lambda sf_a: sf_a.k IS NOT NULL AND NOT starts_with(sf_a.k, chr(1)) AND sf_a.v <> {UNDEFINED})"
-        )
+        kept = f"list_filter({pairs}, lambda sf_a: sf_a.k IS NOT NULL AND NOT starts_with(sf_a.k, chr(1)) AND sf_a.v <> {UNDEFINED})"
         return (
             f"CASE WHEN {k} IS NULL OR {v} IS NULL THEN NULL WHEN len({k}) <> len({v}) THEN {_UNEQUAL}::JSON"
             f" ELSE sf_distinct_object({kept}) END"

@@ -6,6 +6,8 @@ Source: docs.snowflake.com/en/sql-reference/functions-conversion.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from polynya.dialect import conversions, number_formats, temporal
 from polynya.dialect.expression import Expr, derive, null, once
 from polynya.dialect.functions.date_construction import mapped_timestamp
@@ -162,13 +164,19 @@ def _bad_binary_format(form: str) -> Exception:
 # --- to dates and times -----------------------------------------------------------------------------------------------
 
 
+def _as_fine(target: SqlType, digits: int) -> SqlType:
+    """A timestamp made of a number has as many fractional digits as the number."""
+    return replace(target, precision=min(digits, 9))
+
+
 def _to_temporal(call: Call, target: SqlType) -> Expr:
     attempt = _attempt(call)
     expr = call.arg(0)
     if len(call) == 1 or call.arg(1).type == NULL:
         if expr.type.is_numeric and not target.is_timestamp:
             raise call.wrong_types()
-        return _cast(call, expr, target, attempt)
+        converted = _cast(call, expr, target, attempt)
+        return converted.typed(_as_fine(target, expr.type.scale)) if expr.type.name == "NUMBER" else converted
     second = call.arg(1)
     if expr.type == NULL:
         return null(target)
@@ -178,7 +186,8 @@ def _to_temporal(call: Call, target: SqlType) -> Expr:
         scale = call.constant(1)
         if not isinstance(scale, int) or not 0 <= scale <= 9:
             raise invalid_value(f"invalid value [{scale}] for parameter 'scale'")
-        return derive(temporal.from_epoch(expr, target, call.context, scale), target, expr)
+        sql = temporal.from_epoch(expr, target, call.context, scale)
+        return derive(sql, _as_fine(target, scale + expr.type.scale), expr)
     if expr.type.name == "VARIANT":
         expr = _cast(call, expr, VARCHAR, False)
     if expr.type.name != "VARCHAR" or second.type.name != "VARCHAR":

@@ -199,7 +199,7 @@ def _parse_url(url: str | None, permissive: bool | None) -> str | None:
             raise ValueError("scheme not specified")
     except ValueError as error:
         if permissive:
-            return json.dumps({"error": str(error)})
+            return json.dumps({"error": str(error)}, separators=(",", ":"))
         raise SnowflakeError(100139, "22P02", f"Error parsing URL: {error}") from None
     pairs = [piece.partition("=") for piece in parts.query.split("&") if piece]
     parameters = {unquote_plus(name): unquote_plus(value) if mark else None for name, mark, value in pairs}
@@ -235,7 +235,7 @@ def _parse_ip(text: str | None, kind: str | None, permissive: bool | None) -> st
         network = ipaddress.ip_network(text, strict=False) if prefix else None
     except ValueError as error:
         if permissive:
-            return json.dumps({"error": str(error)})
+            return json.dumps({"error": str(error)}, separators=(",", ":"))
         raise SnowflakeError(100140, "22P02", f"Error parsing IP: {error}") from None
     found: dict[str, object] = {
         "family": ip.version,

@@ -26,7 +26,9 @@ _EARTH_RADIUS = 6_371_008.8  # metres, mean
 # --- places -----------------------------------------------------------------------------------------------------------
 
 
-@scalar("TO_GEOGRAPHY", "TRY_TO_GEOGRAPHY", "ST_GEOGRAPHYFROMTEXT", "ST_GEOGRAPHYFROMWKT", "ST_GEOGFROMTEXT", args=(1, 2))
+@scalar(
+    "TO_GEOGRAPHY", "TRY_TO_GEOGRAPHY", "ST_GEOGRAPHYFROMTEXT", "ST_GEOGRAPHYFROMWKT", "ST_GEOGFROMTEXT", args=(1, 2)
+)
 def to_geography(call: Call) -> Expr:
     return _place(call, GEOGRAPHY)
 
@@ -55,8 +57,10 @@ def st_makepoint(call: Call) -> Expr:
     kind = GEOMETRY if "GEOM" in call.name else GEOGRAPHY
     number = (lambda v: semistructured.value_sql(v, FLOAT)) if kind == GEOMETRY else (lambda v: f"json({v})")
     sql = once(
-        lambda a, b: f"CASE WHEN {a} IS NOT NULL AND {b} IS NOT NULL THEN"
-        f" json_object('coordinates', json_array({number(a)}, {number(b)}), 'type', 'Point') END",
+        lambda a, b: (
+            f"CASE WHEN {a} IS NOT NULL AND {b} IS NOT NULL THEN"
+            f" json_object('coordinates', json_array({number(a)}, {number(b)}), 'type', 'Point') END"
+        ),
         x,
         y,
     )
@@ -142,7 +146,11 @@ def _geojson(text: str, kind: str, attempt: bool) -> str | None:
     except (ValueError, IndexError):
         if attempt:
             return None
-        raise SnowflakeError(100205, "22023", f"Error parsing Geo input: {text[:100]}. Did not recognize valid GeoJSON, (E)WKT or (E)WKB.") from None
+        raise SnowflakeError(
+            100205,
+            "22023",
+            f"Error parsing Geo input: {text[:100]}. Did not recognize valid GeoJSON, (E)WKT or (E)WKB.",
+        ) from None
     return variant.encode(_as_floats(shape) if kind == "GEOMETRY" else shape)
 
 

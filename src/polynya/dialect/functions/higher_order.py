@@ -25,7 +25,10 @@ def _lambda(call: Call, index: int, parameters: int) -> exp.Lambda:
     node = call.nodes[index]
     if not isinstance(node, exp.Lambda) or len(node.expressions) != parameters:
         raise compilation_error(
-            1044, "42P13", f"Invalid argument types for function '{call.name}': argument {index + 1} must be a lambda of {parameters} parameter(s)", call.position
+            1044,
+            "42P13",
+            f"Invalid argument types for function '{call.name}': argument {index + 1} must be a lambda of {parameters} parameter(s)",
+            call.position,
         )
     return node
 
@@ -86,7 +89,11 @@ def reduce(call: Call) -> Expr:
 
     def body(kind: SqlType) -> Expr:
         held = f"sf_defined({total})"
-        value = Expr(held, kind) if kind.is_semistructured else Expr(f"({semistructured.structured_value_sql(held, kind)})", kind)
+        value = (
+            Expr(held, kind)
+            if kind.is_semistructured
+            else Expr(f"({semistructured.structured_value_sql(held, kind)})", kind)
+        )
         with _named(call, {names[0]: value, names[1]: _item(item, array.type)}):
             return call.binder.expression(node.this)
 

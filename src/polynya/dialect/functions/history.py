@@ -40,11 +40,20 @@ COLUMNS = [
     Column(name, _SPECIAL.get(name, VARCHAR if name in _TEXTS.split() else INTEGER)) for name in _COLUMNS.split()
 ]
 # What is measured nowhere here, and Snowflake answers with 0 where nothing happened.
-_ZERO = {name for name in _COLUMNS.split() if name.startswith("QUEUED_") or name.endswith(("_BYTES", "_BLOCKED_TIME", "_FILES_TIME"))}
+_ZERO = {
+    name
+    for name in _COLUMNS.split()
+    if name.startswith("QUEUED_") or name.endswith(("_BYTES", "_BLOCKED_TIME", "_FILES_TIME"))
+}
 _MOST = 10_000
 
 _ARGUMENTS = {
-    "QUERY_HISTORY": ("END_TIME_RANGE_START", "END_TIME_RANGE_END", "RESULT_LIMIT", "INCLUDE_CLIENT_GENERATED_STATEMENT"),
+    "QUERY_HISTORY": (
+        "END_TIME_RANGE_START",
+        "END_TIME_RANGE_END",
+        "RESULT_LIMIT",
+        "INCLUDE_CLIENT_GENERATED_STATEMENT",
+    ),
     "QUERY_HISTORY_BY_SESSION": ("SESSION_ID", "END_TIME_RANGE_START", "END_TIME_RANGE_END", "RESULT_LIMIT"),
     "QUERY_HISTORY_BY_USER": ("USER_NAME", "END_TIME_RANGE_START", "END_TIME_RANGE_END", "RESULT_LIMIT"),
     "QUERY_HISTORY_BY_WAREHOUSE": ("WAREHOUSE_NAME", "END_TIME_RANGE_START", "END_TIME_RANGE_END", "RESULT_LIMIT"),

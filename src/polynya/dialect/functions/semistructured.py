@@ -497,7 +497,9 @@ def _filter_map(call: Call, negation: str) -> Expr:
 
     def body(v: str) -> str:
         condition = f"{negation}list_contains({listed}, sf_a.k)"
-        return f"CASE WHEN {v} IS NOT NULL THEN sf_object(list_filter(sf_attributes({v}), lambda sf_a: {condition})) END"
+        return (
+            f"CASE WHEN {v} IS NOT NULL THEN sf_object(list_filter(sf_attributes({v}), lambda sf_a: {condition})) END"
+        )
 
     return derive(once(body, value), value.type, value, *keys)
 

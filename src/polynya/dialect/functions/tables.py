@@ -57,7 +57,10 @@ def _constant(call: Call, name: str, position: int, default: Any) -> Any:
     bound = call.binder.expression(node)
     if not bound.is_constant:
         raise compilation_error(
-            1015, "42601", f"argument {name} to function {call.name} needs to be constant, found '{node.sql('snowflake')}'", call.position
+            1015,
+            "42601",
+            f"argument {name} to function {call.name} needs to be constant, found '{node.sql('snowflake')}'",
+            call.position,
         )
     return bound.constant
 
@@ -68,7 +71,9 @@ def _flag(call: Call, name: str, position: int) -> bool:
         return False
     bound = casts.coerce(call.binder.expression(node), BOOLEAN, call.context)
     if bound is None or not isinstance(bound.constant, bool):
-        raise compilation_error(1015, "42601", f"argument {name} to function {call.name} needs to be constant", call.position)
+        raise compilation_error(
+            1015, "42601", f"argument {name} to function {call.name} needs to be constant", call.position
+        )
     return bound.constant
 
 
@@ -80,7 +85,9 @@ def flatten(call: Call) -> Source:
     """FLATTEN(INPUT => x [, PATH => 'a.b'] [, OUTER => TRUE] [, RECURSIVE => TRUE] [, MODE => 'ARRAY'])."""
     node = argument(call, "INPUT", 0)
     if node is None:
-        raise compilation_error(938, "22023", "not enough arguments for function [FLATTEN()], expected 1, got 0", call.position)
+        raise compilation_error(
+            938, "22023", "not enough arguments for function [FLATTEN()], expected 1, got 0", call.position
+        )
     value = call.binder.expression(node)
     if not value.type.is_semistructured and value.type != NULL:
         raise invalid_argument_types("FLATTEN", [str(value.type)], call.position)
@@ -88,7 +95,12 @@ def flatten(call: Call) -> Source:
     outer, recursive = _flag(call, "OUTER", 2), _flag(call, "RECURSIVE", 3)
     mode = str(_constant(call, "MODE", 4, "BOTH")).upper()
     if mode not in _MODES:
-        raise compilation_error(1015, "22023", f"Invalid value [{mode}] for parameter 'MODE', must be one of: {', '.join(_MODES)}", call.position)
+        raise compilation_error(
+            1015,
+            "22023",
+            f"Invalid value [{mode}] for parameter 'MODE', must be one of: {', '.join(_MODES)}",
+            call.position,
+        )
     if value.type == NULL:
         value = Expr("NULL::JSON", VARIANT, constant=None)
     elif path_text:
@@ -227,7 +239,12 @@ def _parts(items: str) -> Source:
 
 def _texts(call: Call, least: int) -> list[Expr]:
     if not least <= len(call.nodes) <= 2:
-        raise compilation_error(938, "22023", f"wrong number of arguments for function [{call.name}], expected 2, got {len(call.nodes)}", call.position)
+        raise compilation_error(
+            938,
+            "22023",
+            f"wrong number of arguments for function [{call.name}], expected 2, got {len(call.nodes)}",
+            call.position,
+        )
     return [call.arg(index, VARCHAR) for index in range(len(call.nodes))]
 
 
@@ -259,7 +276,12 @@ def generator(call: Call) -> Source:
         return Source(f"(SELECT range AS {quote('row')} FROM range(0))", [], hidden)
     rows = casts.coerce(call.binder.expression(node), INTEGER, call.context)
     if rows is None or not rows.is_constant or (rows.constant is not None and int(rows.constant) < 0):
-        raise compilation_error(1015, "22023", f"Invalid ROWCOUNT of GENERATOR: '{node.sql('snowflake')}' must be a constant that is not negative.", call.position)
+        raise compilation_error(
+            1015,
+            "22023",
+            f"Invalid ROWCOUNT of GENERATOR: '{node.sql('snowflake')}' must be a constant that is not negative.",
+            call.position,
+        )
     return Source(f"(SELECT range AS {quote('row')} FROM range({int(rows.constant or 0)}))", [], hidden)
 
 
@@ -267,7 +289,12 @@ def generator(call: Call) -> Source:
 def result_scan(call: Call) -> Source:
     """The rows of an earlier statement of this account, by query id or LAST_QUERY_ID(n)."""
     if len(call.nodes) != 1:
-        raise compilation_error(938, "22023", f"wrong number of arguments for function [RESULT_SCAN], expected 1, got {len(call.nodes)}", call.position)
+        raise compilation_error(
+            938,
+            "22023",
+            f"wrong number of arguments for function [RESULT_SCAN], expected 1, got {len(call.nodes)}",
+            call.position,
+        )
     query_id = _query_id(call)
     if call.binder.results is None:
         raise unsupported("RESULT_SCAN here")
@@ -284,8 +311,15 @@ def _query_id(call: Call) -> str:
         return bound.constant
     node = call.nodes[0]
     if isinstance(node, exp.Anonymous) and str(node.this).upper() == "LAST_QUERY_ID":
-        return last_query_id(call, int(call.binder.expression(node.expressions[0]).constant) if node.expressions else -1)
-    raise compilation_error(1015, "42601", f"argument 1 to function RESULT_SCAN needs to be constant, found '{node.sql('snowflake')}'", call.position)
+        return last_query_id(
+            call, int(call.binder.expression(node.expressions[0]).constant) if node.expressions else -1
+        )
+    raise compilation_error(
+        1015,
+        "42601",
+        f"argument 1 to function RESULT_SCAN needs to be constant, found '{node.sql('snowflake')}'",
+        call.position,
+    )
 
 
 def last_query_id(call: Call, number: int) -> str:

@@ -41,7 +41,10 @@ def _ordered(call: Call) -> None:
     """Raises 002077 for a window without the ORDER BY that the function needs."""
     if not call.window_order:
         raise compilation_error(
-            2077, "42601", f"Window function type [{call.name}] requires ORDER BY in window specification", call.position
+            2077,
+            "42601",
+            f"Window function type [{call.name}] requires ORDER BY in window specification",
+            call.position,
         )
 
 

@@ -66,8 +66,16 @@ def show_warehouses(execution: Execution, stream: TokenStream) -> ResultSet:
             ("updated_on", MOMENT, created),
             ("owner", TEXT, lambda warehouse: warehouse.owner),
             ("comment", TEXT, lambda warehouse: warehouse.comment),
-            ("enable_query_acceleration", TEXT, lambda warehouse: true_false(warehouse.options.get("ENABLE_QUERY_ACCELERATION"))),
-            ("query_acceleration_max_scale_factor", COUNT, lambda warehouse: warehouse.options.get("QUERY_ACCELERATION_MAX_SCALE_FACTOR", 8)),
+            (
+                "enable_query_acceleration",
+                TEXT,
+                lambda warehouse: true_false(warehouse.options.get("ENABLE_QUERY_ACCELERATION")),
+            ),
+            (
+                "query_acceleration_max_scale_factor",
+                COUNT,
+                lambda warehouse: warehouse.options.get("QUERY_ACCELERATION_MAX_SCALE_FACTOR", 8),
+            ),
             ("resource_monitor", TEXT, option("RESOURCE_MONITOR", "null")),
             ("actives", COUNT, lambda warehouse: running.get(warehouse.name, 0)),
             ("pendings", COUNT, lambda warehouse: 0),
@@ -109,7 +117,11 @@ def show_roles(execution: Execution, stream: TokenStream) -> ResultSet:
             ("is_inherited", TEXT, lambda role: yes_no(role.name in inherited and role.name != context.role)),
             ("assigned_to_users", COUNT, lambda role: count(role, "USER")),
             ("granted_to_roles", COUNT, lambda role: count(role, "ROLE")),
-            ("granted_roles", COUNT, lambda role: sum(1 for grant in grants if (grant.to_kind, grant.to_name) == ("ROLE", role.name))),
+            (
+                "granted_roles",
+                COUNT,
+                lambda role: sum(1 for grant in grants if (grant.to_kind, grant.to_name) == ("ROLE", role.name)),
+            ),
             ("owner", TEXT, lambda role: role.owner),
             ("comment", TEXT, lambda role: role.comment),
         ],
@@ -157,7 +169,17 @@ def show_users(execution: Execution, stream: TokenStream) -> ResultSet:
         ("has_workload_identity", TEXT, lambda user: "false"),
     ]
     if terse:
-        wanted = ("name", "created_on", "display_name", "first_name", "last_name", "email", "has_password", "has_rsa_public_key", "type")
+        wanted = (
+            "name",
+            "created_on",
+            "display_name",
+            "first_name",
+            "last_name",
+            "email",
+            "has_password",
+            "has_rsa_public_key",
+            "type",
+        )
         fields = [field for field in fields if field[0] in wanted]
     return answer(fields, found)
 

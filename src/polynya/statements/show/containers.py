@@ -99,7 +99,11 @@ def show_schemas(execution: Execution, stream: TokenStream) -> ResultSet:
         ("created_on", MOMENT, created),
         ("name", TEXT, lambda schema: schema.name),
         ("is_default", TEXT, lambda schema: "N"),
-        ("is_current", TEXT, lambda schema: yes_no((of_database(schema), schema.name) == (context.database, context.schema))),
+        (
+            "is_current",
+            TEXT,
+            lambda schema: yes_no((of_database(schema), schema.name) == (context.database, context.schema)),
+        ),
         ("database_name", TEXT, of_database),
         ("owner", TEXT, lambda schema: schema.owner),
         ("comment", TEXT, lambda schema: schema.comment),

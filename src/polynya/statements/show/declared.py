@@ -134,7 +134,13 @@ def show_integrations(execution: Execution, stream: TokenStream) -> ResultSet:
     return answer(
         [
             ("name", TEXT, _name),
-            ("type", TEXT, lambda item: item.options.get("TYPE") or str(item.options.get("INTEGRATION_KIND", "")).replace(" ", "_")),
+            (
+                "type",
+                TEXT,
+                lambda item: (
+                    item.options.get("TYPE") or str(item.options.get("INTEGRATION_KIND", "")).replace(" ", "_")
+                ),
+            ),
             ("category", TEXT, lambda item: str(item.options.get("INTEGRATION_KIND", "")).replace(" ", "_")),
             ("enabled", TEXT, lambda item: true_false(item.options.get("ENABLED"))),
             ("comment", TEXT, _comment),

@@ -65,7 +65,9 @@ def show_grants(execution: Execution, stream: TokenStream) -> ResultSet:
         kind = stream.accept_one("DATABASE ROLE", "ROLE", "SHARE") or "ROLE"
         role = catalog.get(context, kind, stream.name())
         fields = _ROLES
-        found = [grant for grant in catalog.grants_on(kind, name_in_grants(execution, role)) if grant.privilege == "USAGE"]
+        found = [
+            grant for grant in catalog.grants_on(kind, name_in_grants(execution, role)) if grant.privilege == "USAGE"
+        ]
     else:
         fields = _ROLES
         found = _to(execution, "USER", context.user)

@@ -177,7 +177,11 @@ def in_scope(execution: Execution, scope: Scope, kind: str, *, history: bool = F
     catalog, context = execution.context.catalog, execution.context
     found: list[Any] = []
     for schema in schemas_in(execution, scope):
-        temporary = {key: item for (parent, of_kind, key), item in context.temporary.items() if (parent, of_kind) == (schema.id, kind)}
+        temporary = {
+            key: item
+            for (parent, of_kind, key), item in context.temporary.items()
+            if (parent, of_kind) == (schema.id, kind)
+        }
         items = [*temporary.values(), *catalog.children(schema.id, kind)]
         if history:
             items += catalog.dropped(schema.id, kind)

@@ -80,7 +80,9 @@ def _read_target(execution: Execution, stream: TokenStream) -> list[_Shown]:
     elif word == "WAREHOUSE":
         parts = [context.warehouse or ""]
     else:
-        parts = catalog.qualify(context, [context.schema or "PUBLIC"], 2, "SHOW PARAMETERS")[: 1 if word == "DATABASE" else 2]
+        parts = catalog.qualify(context, [context.schema or "PUBLIC"], 2, "SHOW PARAMETERS")[
+            : 1 if word == "DATABASE" else 2
+        ]
     item = catalog.get(context, word, parts, "Table" if word == "TABLE" else None)
     return _of_object(execution, item, word)
 
@@ -92,14 +94,18 @@ def _session(execution: Execution) -> list[_Shown]:
     for name in {**DEFAULTS, **context.parameters}:
         parameter = DEFAULTS.get(name) or Parameter(context.parameters[name])
         level = "SESSION" if name in context.parameters else "ACCOUNT" if name in account else ""
-        found.append(_Shown(name, context.parameter(name), parameter.value if name in DEFAULTS else "", level, parameter))
+        found.append(
+            _Shown(name, context.parameter(name), parameter.value if name in DEFAULTS else "", level, parameter)
+        )
     return found
 
 
 def _account(execution: Execution) -> list[_Shown]:
     account = execution.context.catalog.account_parameters
     return [
-        _Shown(name, account.get(name, parameter.value), parameter.value, "ACCOUNT" if name in account else "", parameter)
+        _Shown(
+            name, account.get(name, parameter.value), parameter.value, "ACCOUNT" if name in account else "", parameter
+        )
         for name, parameter in {**OBJECT_DEFAULTS, **DEFAULTS}.items()
     ]
 
@@ -119,7 +125,9 @@ def _of_object(execution: Execution, item: CatalogObject, kind: str) -> list[_Sh
     chain: list[tuple[str, dict[str, Any]]] = []
     current: CatalogObject | None = item
     while current is not None:
-        level = {"Database": "DATABASE", "Schema": "SCHEMA", "Warehouse": "WAREHOUSE"}.get(type(current).__name__, "TABLE")
+        level = {"Database": "DATABASE", "Schema": "SCHEMA", "Warehouse": "WAREHOUSE"}.get(
+            type(current).__name__, "TABLE"
+        )
         chain.append((level, current.options))
         current = catalog.by_id(current.parent) if current.parent > 0 else None
     chain.append(("ACCOUNT", catalog.account_parameters))

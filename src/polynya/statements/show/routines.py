@@ -61,7 +61,14 @@ def _fields(execution: Execution) -> list[Field]:
         ("min_num_arguments", COUNT, _number_of_required),
         ("max_num_arguments", COUNT, lambda routine: len(routine.arguments)),
         ("arguments", TEXT, signature_text),
-        ("description", TEXT, lambda routine: routine.comment or ("user-defined procedure" if routine.kind == "PROCEDURE" else "user-defined function")),
+        (
+            "description",
+            TEXT,
+            lambda routine: (
+                routine.comment
+                or ("user-defined procedure" if routine.kind == "PROCEDURE" else "user-defined function")
+            ),
+        ),
         ("catalog_name", TEXT, database_name(execution)),
         ("is_table_function", TEXT, lambda routine: yes_no(routine.returns_table is not None)),
         ("valid_for_clustering", TEXT, lambda routine: "N"),

@@ -125,9 +125,11 @@ def show_tags(execution: Execution, stream: TokenStream) -> ResultSet:
             (
                 "allowed_values",
                 TEXT,
-                lambda tag: json.dumps(tag.options["ALLOWED_VALUES"], separators=(",", ":"))
-                if tag.options.get("ALLOWED_VALUES")
-                else None,
+                lambda tag: (
+                    json.dumps(tag.options["ALLOWED_VALUES"], separators=(",", ":"))
+                    if tag.options.get("ALLOWED_VALUES")
+                    else None
+                ),
             ),
             ("owner_role_type", TEXT, owner_role_type),
             ("propagate", TEXT, option("PROPAGATE")),

@@ -62,7 +62,12 @@ def show_tables(execution: Execution, stream: TokenStream) -> ResultSet:
     found = in_scope(execution, request.scope, "TABLE", history=request.history)
     tables = request.select(item for item in found if isinstance(item, Table))
     if request.terse:
-        fields = [("created_on", MOMENT, created), ("name", TEXT, _name), ("kind", TEXT, _table_kind), *_places(execution)]
+        fields = [
+            ("created_on", MOMENT, created),
+            ("name", TEXT, _name),
+            ("kind", TEXT, _table_kind),
+            *_places(execution),
+        ]
         return answer(fields, tables)
     fields = _table_fields(execution, tables)
     if request.history:
@@ -90,7 +95,11 @@ def _table_fields(execution: Execution, tables: list[Table]) -> list[Field]:
         ("automatic_clustering", TEXT, lambda table: on_off(table.cluster_by)),
         ("change_tracking", TEXT, lambda table: on_off(table.options.get("CHANGE_TRACKING"))),
         ("search_optimization", TEXT, lambda table: on_off(table.options.get("SEARCH_OPTIMIZATION"))),
-        ("search_optimization_progress", TEXT, lambda table: "100" if table.options.get("SEARCH_OPTIMIZATION") else None),
+        (
+            "search_optimization_progress",
+            TEXT,
+            lambda table: "100" if table.options.get("SEARCH_OPTIMIZATION") else None,
+        ),
         ("search_optimization_bytes", COUNT, lambda table: None),
         ("is_external", TEXT, lambda table: "N"),
         ("enable_schema_evolution", TEXT, lambda table: yes_no(table.options.get("ENABLE_SCHEMA_EVOLUTION"))),
@@ -109,7 +118,11 @@ def show_views(execution: Execution, stream: TokenStream) -> ResultSet:
     request = _start(execution, stream, "VIEWS")
     views = request.select(item for item in in_scope(execution, request.scope, "TABLE") if isinstance(item, View))
     if request.terse:
-        fields: list[Field] = [("created_on", MOMENT, created), ("name", TEXT, _name), ("kind", TEXT, lambda view: "VIEW")]
+        fields: list[Field] = [
+            ("created_on", MOMENT, created),
+            ("name", TEXT, _name),
+            ("kind", TEXT, lambda view: "VIEW"),
+        ]
         return answer([*fields, *_places(execution)], views)
     return answer(
         [
@@ -164,7 +177,11 @@ def show_dynamic_tables(execution: Execution, stream: TokenStream) -> ResultSet:
     found = in_scope(execution, request.scope, "TABLE")
     tables = request.select(item for item in found if isinstance(item, Table) and item.dynamic_query)
     if request.terse:
-        fields: list[Field] = [("created_on", MOMENT, created), ("name", TEXT, _name), ("kind", TEXT, lambda table: "DYNAMIC TABLE")]
+        fields: list[Field] = [
+            ("created_on", MOMENT, created),
+            ("name", TEXT, _name),
+            ("kind", TEXT, lambda table: "DYNAMIC TABLE"),
+        ]
         return answer([*fields, *_places(execution)], tables)
     sizes = table_sizes(execution.connection, tables)
     return answer(
@@ -265,7 +282,10 @@ def json_type(sql_type: SqlType, nullable: bool) -> str:
         values |= {"precision": 0, "scale": sql_type.precision}
     elif sql_type.name == "VECTOR":
         element = sql_type.element
-        values |= {"dimension": sql_type.length, "elementType": "REAL" if element and element.name == "FLOAT" else "FIXED"}
+        values |= {
+            "dimension": sql_type.length,
+            "elementType": "REAL" if element and element.name == "FLOAT" else "FIXED",
+        }
     values["nullable"] = nullable
     if sql_type.name == "VARCHAR":
         values["fixed"] = False
@@ -287,7 +307,10 @@ class _Key:
 
     @property
     def constraint_name(self) -> str:
-        return self.constraint["name"] or f"SYS_CONSTRAINT_{self.table.id:08x}-{self.table.options['CONSTRAINTS'].index(self.constraint)}"
+        return (
+            self.constraint["name"]
+            or f"SYS_CONSTRAINT_{self.table.id:08x}-{self.table.options['CONSTRAINTS'].index(self.constraint)}"
+        )
 
 
 def _keys(execution: Execution, request: Request, kind: str) -> list[_Key]:

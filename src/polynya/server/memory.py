@@ -1,0 +1,34 @@
+"""The process's memory: what large results and many threads leave behind goes back to the system."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+
+import pyarrow as pa
+
+# Of glibc's mallopt (malloc.h).
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+
+
+def limit_memory() -> None:
+    """Keeps glibc from hoarding: as delivered, it has an arena for every thread and raises its own threshold for what
+    it gives back whenever something large is freed, as at every login."""
+    with _glibc() as libc:
+        libc.mallopt(_ARENA_MAX, 4)
+        libc.mallopt(_MMAP_THRESHOLD, 1 << 20)
+        libc.mallopt(_TRIM_THRESHOLD, 1 << 20)
+
+
+def release_memory() -> None:
+    """Gives free memory back to the system."""
+    pa.default_memory_pool().release_unused()
+    with _glibc() as libc:
+        libc.malloc_trim(0)
+
+
+@contextlib.contextmanager
+def _glibc():  # type: ignore[no-untyped-def]
+    """The C library; other ones do not have these functions, and that is that."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        yield ctypes.CDLL(None)
