@@ -52,7 +52,7 @@ def plot_forecast(session: Session, model: str, cutoff: date, target: Path, titl
     figure, (above, below) = pyplot.subplots(2, 1, figsize=(12, 7.5), constrained_layout=True)
     above.plot(came.index, came, color=_PALE, linewidth=0.7, label="trips a day")
     above.plot(came.index, came.rolling(28, center=True).mean(), color=_INK, linewidth=1.6, label="mean of 28 days")
-    above.set_title(title, loc="left", fontsize=13)
+    above.set_title(title, loc="left", fontsize=13, pad=26)
     since = came.index.max() - pd.Timedelta(days=RECENT_DAYS)
     recent = came[came.index > since]
     below.plot(recent.index, recent, color=_INK, linewidth=1.3, label="trips a day")
@@ -68,7 +68,7 @@ def plot_forecast(session: Session, model: str, cutoff: date, target: Path, titl
         axes.grid(axis="y", color="#e6ebf0")
         axes.spines[["top", "right"]].set_visible(False)
         axes.margins(x=0.01)
-        axes.legend(loc="upper left", frameon=False, ncols=3, fontsize=9)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, ncols=3, fontsize=9)
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target, dpi=110)
     pyplot.close(figure)

@@ -22,10 +22,10 @@ def inherited_roles(grants: list[Grant], kind: str, name: str) -> list[str]:
     while pending:
         holder = pending.pop()
         for grant in grants:
-            if (grant.to_kind, grant.to_name) == holder and grant.on_kind == "ROLE" and grant.privilege == "USAGE":
-                if grant.on_name not in found:
-                    found[grant.on_name] = None
-                    pending.append(("ROLE", grant.on_name))
+            of_role = grant.on_kind == "ROLE" and grant.privilege == "USAGE"
+            if of_role and (grant.to_kind, grant.to_name) == holder and grant.on_name not in found:
+                found[grant.on_name] = None
+                pending.append(("ROLE", grant.on_name))
     return [*found, *([] if "PUBLIC" in found else ["PUBLIC"])]
 
 

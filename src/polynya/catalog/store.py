@@ -290,7 +290,7 @@ class Catalog:
             parts: its name without arguments.
         """
         *_, name = parts
-        if len(parts) < 3 and not context.database or len(parts) == 1 and not context.schema:
+        if (len(parts) < 3 and not context.database) or (len(parts) == 1 and not context.schema):
             return []
         schema = self._find_schema(self.qualify(context, parts)[:2])
         if schema is None:

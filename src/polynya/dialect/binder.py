@@ -370,6 +370,8 @@ class Binder:
                 position(node),
             )
         a, b = casts.comparable(left, common, self.context), casts.comparable(right, common, self.context)
+        if common.name == "VARIANT" and operator in ("<", "<=", ">", ">="):
+            a, b = casts.sortable(a), casts.sortable(b)
         nullable = False if operator.startswith("IS") else None
         return derive(f"{a.atom} {operator} {b.atom}", BOOLEAN, left, right, nullable=nullable, simple=False)
 

@@ -217,6 +217,10 @@ def _aggregate_call(
     name = str(inner.this).upper()
     function = FUNCTIONS.get(name)
     if function is None or function.kind == "scalar":
+        if function is None and window_node is not None and window_node.args.get("spec") is not None:
+            raise compilation_error(
+                2303, "42601", f"Sliding window frame unsupported for function {name}", position(inner)
+            )
         if function is None:
             return _user_function(binder, [name], inner)
         raise compilation_error(2303, "42601", f"Function [{name}] is not a window function.", position(inner))
@@ -230,7 +234,8 @@ def _aggregate_call(
         call.order_exprs = [binder.expression(item.this) for item in within.expressions]
         binder._inside_aggregate -= 1
         call.order_by = ", ".join(
-            order_term(expr.sql, item) for expr, item in zip(call.order_exprs, within.expressions, strict=True)
+            order_term(casts.sortable(expr).sql, item)
+            for expr, item in zip(call.order_exprs, within.expressions, strict=True)
         )
     _check_arity(binder, function, call)
     if function.kind == "window" and over is None:

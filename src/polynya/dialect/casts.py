@@ -165,7 +165,9 @@ def comparison_type(left: SqlType, right: SqlType) -> SqlType | None:
         other = left if right.name == "VARIANT" else right
         if other.name == "NUMBER":  # a VARIANT may hold more digits than the other side has
             return number(38, max(other.scale, _VARIANT_SCALE))
-        return replace(other, length=MAX_VARCHAR) if other.name == "VARCHAR" else left if other == NULL else other
+        if other == NULL or other.is_semistructured:
+            return VARIANT
+        return replace(other, length=MAX_VARCHAR) if other.name == "VARCHAR" else other
     if names == {"BOOLEAN", "FLOAT"}:
         return BOOLEAN
     common = common_type([left, right])
@@ -184,13 +186,16 @@ def comparable(expr: Expr, common: SqlType, context: Context) -> Expr:
     if expr.type.name == common.name == "NUMBER":
         return expr
     converted = expr if expr.type == common else to_common(expr, common, context)
-    return sortable(converted)
+    return converted if common.name == "VARIANT" else sortable(converted)
 
 
 def sortable(expr: Expr) -> Expr:
-    """An expression by which rows can be ordered and compared: TIMESTAMP_TZ by its instant, strings by their collation."""
+    """An expression by which rows can be ordered and compared: TIMESTAMP_TZ by its instant, VARIANT by kind and value,
+    strings by their collation."""
     if expr.type.name == "TIMESTAMP_TZ":
         return derive(f"{expr.atom}.instant", expr.type, expr)
+    if expr.type.name == "VARIANT":
+        return derive(f"sf_sort_key({expr.sql})", expr.type, expr)
     if expr.type.collation:
         return collation.comparison_key(expr, expr.type.collation)
     return expr
@@ -202,7 +207,7 @@ def groupable(expr: Expr) -> Expr:
         if collation.equates(expr.type.collation):
             raise unsupported(f"GROUP BY a string of collation '{expr.type.collation}'")
         return expr
-    return sortable(expr)
+    return expr if expr.type.name == "VARIANT" else sortable(expr)
 
 
 def to_common(expr: Expr, common: SqlType, context: Context) -> Expr:

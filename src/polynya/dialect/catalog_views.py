@@ -48,10 +48,10 @@ def catalog_view(
     Raises:
         SnowflakeError: 002003 if the database does not exist.
     """
-    missing = [context.database, context.schema][: 3 - len(parts)]
-    if len(parts) > 3 or None in missing:
+    full = [part for part in ([context.database, context.schema][: 3 - len(parts)] + parts) if part is not None]
+    if len(full) != 3:
         return None
-    database, schema, name = [*missing, *parts]
+    database, schema, name = full
     if schema == INFORMATION_SCHEMA:
         key = name
     elif database == "SNOWFLAKE" and schema in _USAGE:
@@ -60,5 +60,5 @@ def catalog_view(
         return None
     contents = _Contents(execution.connection) if execution is not None else None
     results = execution.results if execution is not None else None
-    found = information_schema.relation(context, str(database), key, results, contents)
-    return None if found is None else (*found, (str(database), str(schema)), name)
+    found = information_schema.relation(context, database, key, results, contents)
+    return None if found is None else (*found, (database, schema), name)

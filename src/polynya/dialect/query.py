@@ -322,7 +322,8 @@ def _ordered(node: exp.Expr, source: Source, env: Environment, parent: Scope | N
     binder = Binder(env, scope)
     text = f"SELECT * FROM {source.sql} AS {alias}"
     if order is not None:
-        text += " ORDER BY " + ", ".join(_order_terms(order, binder, len(source.columns), {}, []))
+        cells = [Expr(f"{alias}.{quote(column.stored_as)}", column.type) for column in source.columns]
+        text += " ORDER BY " + ", ".join(_order_terms(order, binder, len(source.columns), {}, cells))
     return Source(f"({text}{tail})", source.columns)
 
 
@@ -363,7 +364,7 @@ def _order_terms(
     width: int,
     positions: dict[str, int],
     outputs: list[Expr],
-    distinct: bool = False,
+    cells: list[Expr] | None = None,
 ) -> list[str]:
     """The terms of ORDER BY: positions, aliases of the SELECT list, expressions.
 
@@ -373,7 +374,7 @@ def _order_terms(
         width: number of result columns.
         positions: alias -> position in the SELECT list (from 1), for aliases that stand for themselves.
         outputs: the SELECT list's expressions.
-        distinct: SELECT DISTINCT: only what is selected can order the rows.
+        cells: for SELECT DISTINCT, the result's columns: only what is selected can order the rows.
     """
     terms = []
     for item in order.expressions:
@@ -386,9 +387,9 @@ def _order_terms(
                 raise compilation_error(
                     3106, "42601", f"Invalid column position {number} in ORDER BY clause", position(node)
                 )
-            terms.append(_position_term(number, outputs, item))
+            terms.append(_position_term(number, cells or outputs, item))
         elif isinstance(node, exp.Column) and not node.args.get("table") and _plain_name(node) in positions:
-            terms.append(_position_term(positions[_plain_name(node)], outputs, item))
+            terms.append(_position_term(positions[_plain_name(node)], cells or outputs, item))
         elif (isinstance(node, exp.Var) and node.name.upper() == "ALL") or (
             isinstance(node, exp.Column)
             and not node.args.get("table")
@@ -397,14 +398,17 @@ def _order_terms(
         ):
             terms.extend(order_term(str(number), item) for number in range(1, width + 1))
         else:
-            bound = casts.sortable(binder.expression(node))
-            if distinct and outputs and not bound.is_constant and bound.sql not in {output.sql for output in outputs}:
-                raise compilation_error(
-                    979, "42601", f"[{node.sql('snowflake')}] is not a valid order by expression", position(node)
-                )
+            bound = binder.expression(node)
             if bound.is_constant:
                 continue  # the order by a constant is no order; DuckDB would take a number for a position
-            terms.append(order_term(bound.sql, item))
+            if cells is not None:
+                found = next((number for number, output in enumerate(outputs) if output.sql == bound.sql), None)
+                if found is None:
+                    raise compilation_error(
+                        979, "42601", f"[{node.sql('snowflake')}] is not a valid order by expression", position(node)
+                    )
+                bound = cells[found]
+            terms.append(order_term(casts.sortable(bound).sql, item))
     return terms or ["NULL"]
 
 
@@ -654,17 +658,21 @@ class _Select:
         order = args.get("order")
         order_text = ""
         one_row = not group and any(expr.aggregate for _, expr in outputs)  # may be ordered by what is not grouped
+        text = f"{self.with_clause}SELECT {distinct}{', '.join(items)}{from_text}{where}{group}{having}{qualify}"
         if order is not None and not one_row:
             positions = {
                 resolve_identifier(item.args["alias"]): index for index, item in self._alias_positions(len(outputs))
             }
+            cells = None
+            if distinct:
+                alias = self.env.alias()
+                text = f"SELECT * FROM ({text}) AS {alias}"
+                cells = [Expr(f"{alias}.{quote(column.stored_as)}", column.type) for column in columns]
+            selected = [expr for _, expr in outputs]
             order_text = " ORDER BY " + ", ".join(
-                _order_terms(order, self.binder, len(outputs), positions, [e for _, e in outputs], bool(distinct))
+                _order_terms(order, self.binder, len(outputs), positions, selected, cells)
             )
-        text = (
-            f"{self.with_clause}SELECT {distinct}{', '.join(items)}{from_text}{where}{group}{having}{qualify}"
-            f"{order_text}{_limit(node, self.binder)}"
-        )
+        text = f"{text}{order_text}{_limit(node, self.binder)}"
         return Source(f"({text})", columns)
 
     def _alias_positions(self, width: int) -> list[tuple[int, exp.Alias]]:

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from polynya import __version__
 from polynya.errors import SnowflakeError
-from polynya.server import queries, sessions, transfer
+from polynya.server import queries, resources, sessions, transfer
 from polynya.server.reply import BadRequest, error_reply, failure, json_response, success
 from polynya.server.state import State
 
@@ -63,6 +63,7 @@ def create_app(state: State, on_ready: Callable[[], None] | None = None) -> Star
         Route("/telemetry/send", _answering(_telemetry), methods=post),
         Route("/telemetry/send/sessionless", _answering(_telemetry), methods=post),
         Route("/polynya/status", _answering(_status), methods=get),
+        *resources.routes(),
     ]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _not_served})
     app.state.polynya = state

@@ -24,7 +24,8 @@ from polynya.server.reply import (
     read_raw,
     success,
 )
-from polynya.server.results import add_rows, reply, secret, wire
+from polynya.server.results import add_rows, reply, secret
+from polynya.server.results import chunk as result_chunk
 from polynya.server.rowtype import row_type
 from polynya.server.sessions import body_of, state_of
 from polynya.server.state import State
@@ -219,7 +220,7 @@ async def chunk(request: Request) -> Response:
             stored = state.account.results.get(query_id)
             if not hmac.compare_digest(secret(stored), request.path_params["secret"]):
                 return None
-            return wire(stored, request.path_params["form"] == "arrow", style).chunk(request.path_params["number"])
+            return result_chunk(stored, request.path_params["form"] == "arrow", style, request.path_params["number"])
         except (SnowflakeError, IndexError):
             return None
 

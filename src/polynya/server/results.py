@@ -41,41 +41,43 @@ _ARROW_TYPES = {StatementType.SELECT, StatementType.UNKNOWN}
 
 @dataclass(slots=True)
 class Wire:
-    """How a stored result is sent to clients of one kind.
+    """How a stored result is sent to clients of one kind; kept with the result, so it does not hold it.
 
     Args:
-        columns: of the result, for JSON.
-        table: the rows, in the engine's forms.
         bounds: first rows of the chunks, and the number of rows at the end; chunk 0 is sent inline.
         style: how semi-structured values are written.
         plan: for Arrow; None for JSON.
     """
 
-    result: StoredResult
     bounds: list[int]
     style: Style
     plan: arrow_wire.ArrowPlan | None
 
-    def chunk(self, number: int) -> bytes:
-        """One chunk's body: an Arrow stream, or rows of JSON without the outer brackets.
 
-        Args:
-            number: from 0.
+def chunk(result: StoredResult, arrow: bool, style: Style, number: int) -> bytes:
+    """One chunk's body: an Arrow stream, or rows of JSON without the outer brackets.
 
-        Raises:
-            IndexError: if there is no such chunk.
-        """
-        if number < 0:
-            raise IndexError(number)
-        start, end = self.bounds[number], self.bounds[number + 1]
-        piece = self.result.table.slice(start, end - start)
-        if self.plan is not None:
-            return self.plan.encode(piece.to_batches())
-        return orjson.dumps(json_wire.rows(self.result.columns, piece, self.style))[1:-1]
+    Args:
+        result: of which it is.
+        arrow: else JSON.
+        style: of the session that asked for the result.
+        number: from 0.
+
+    Raises:
+        IndexError: if there is no such chunk.
+    """
+    prepared = wire(result, arrow, style)
+    if not 0 <= number < len(prepared.bounds) - 1:
+        raise IndexError(number)
+    start, end = prepared.bounds[number], prepared.bounds[number + 1]
+    piece = result.table.slice(start, end - start)
+    if prepared.plan is not None:
+        return prepared.plan.encode(piece.to_batches())
+    return orjson.dumps(json_wire.rows(result.columns, piece, style))[1:-1]
 
 
 def wire(result: StoredResult, arrow: bool, style: Style) -> Wire:
-    """Prepares a stored result for sending; remembered with it.
+    """Decides how to send a stored result; remembered with it.
 
     Args:
         result: to send.
@@ -88,7 +90,7 @@ def wire(result: StoredResult, arrow: bool, style: Style) -> Wire:
     if prepared is None:
         table = result.table
         plan = arrow_wire.plan(result.columns, table, style) if arrow else None
-        prepared = Wire(result, _bounds(table, plan.schema if plan else table.schema), style, plan)
+        prepared = Wire(_bounds(table, plan.schema if plan else table.schema), style, plan)
         result.wire = {**known, key: prepared}
     return prepared
 
@@ -199,15 +201,16 @@ def add_rows(
 ) -> None:
     """Puts the first rows into a reply, and the addresses of the others."""
     arrow = result.statement_type in _ARROW_TYPES and wants_arrow(context, parameters)
-    prepared = wire(result, arrow, Style.of(context))
+    style = Style.of(context)
+    prepared = wire(result, arrow, style)
     if arrow:
         data["queryResultFormat"] = "arrow"
         data.pop("rowset", None)
-        data["rowsetBase64"] = base64.b64encode(prepared.chunk(0)).decode() if result.rows else ""
+        data["rowsetBase64"] = base64.b64encode(chunk(result, True, style, 0)).decode() if result.rows else ""
     else:
         end = prepared.bounds[1]
         piece = result.table if end == result.rows else result.table.slice(0, end)
-        data["rowset"] = json_wire.rows(result.columns, piece, prepared.style)
+        data["rowset"] = json_wire.rows(result.columns, piece, style)
     if len(prepared.bounds) > 2:
         data["returned"] = result.rows
         data["chunks"] = _chunks(result, prepared, arrow, base_url)

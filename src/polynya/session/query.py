@@ -34,6 +34,11 @@ def timed_out(seconds: int) -> SnowflakeError:
     )
 
 
+def bare(error: SnowflakeError) -> SnowflakeError:
+    """An error to remember: without its traceback, which holds on to all that the statement worked with."""
+    return SnowflakeError(error.code, error.sqlstate, error.message)
+
+
 @dataclass(slots=True, eq=False)
 class Query:
     """A statement that a client asked for.

@@ -21,7 +21,7 @@ from polynya.session import multi
 from polynya.session.bind_stage import read_bind_stage
 from polynya.session.history import QueryRecord
 from polynya.session.ids import new_query_id, new_session_id
-from polynya.session.query import Query, timed_out
+from polynya.session.query import Query, bare, timed_out
 from polynya.session.query_type import first_words, query_type, recorded_text
 from polynya.session.results import not_found
 from polynya.session.split import check_count, split_statements
@@ -137,7 +137,7 @@ class Session:
             try:
                 query.result = self._run(query)
             except SnowflakeError as error:
-                query.error = query.cancelled or error
+                query.error = bare(query.cancelled or error)
             except Exception as error:
                 query.error = query.cancelled or _internal(error, query)
         finally:
@@ -265,7 +265,7 @@ class Session:
                 try:
                     child.result = self._run_one(child, text, interrupts=query)
                 except SnowflakeError as error:
-                    child.error = query.cancelled or error
+                    child.error = bare(query.cancelled or error)
                     raise
                 except Exception as error:
                     child.error = _internal(error, child)
@@ -294,6 +294,7 @@ class Session:
             names = _names(context)
             self._set_timezone(connection, context)
             cancellable.runs_on(connection)
+            execution: Execution | None = None
             try:
                 execution = Execution(
                     context,
@@ -311,6 +312,7 @@ class Session:
                 return self.account.results.put(query.id, result)
             finally:
                 cancellable.runs_on(None)
+                execution = None  # it and its ``execute`` refer to each other
                 self._take_over(context, names, parameters)
                 if not query.describe_only:
                     ids = self.context.last_query_ids
@@ -335,7 +337,7 @@ class Session:
             context.last_query_ids.append(child.id)
             answer = child.result.result_set()
         except SnowflakeError as error:
-            child.error = error
+            child.error = bare(error)
             raise
         except Exception as error:
             child.error = _internal(error, child)

@@ -5,6 +5,8 @@ https://docs.snowflake.com/en/sql-reference/sql/create-database, .../create-sche
 
 from __future__ import annotations
 
+from typing import Any
+
 from polynya.catalog.model import Database, Schema
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import compilation_error, unsupported
@@ -73,7 +75,7 @@ def _new_schema(execution: Execution, database: Database, name: str, transient: 
     )  # fmt: skip
 
 
-def _origin(execution: Execution, stream: TokenStream, kind: str) -> object:
+def _origin(execution: Execution, stream: TokenStream, kind: str) -> Any:
     """The object after CLONE, or None."""
     if not stream.accept("CLONE"):
         return None

@@ -387,7 +387,9 @@ def _update(env: Environment, tree: exp.Update, describe_only: bool) -> tuple[St
     return StatementType.UPDATE, counts
 
 
-def _update_joined(env: Environment, target: _Target, values: dict[str, Expr], others: str, where: str) -> tuple[int, int]:
+def _update_joined(
+    env: Environment, target: _Target, values: dict[str, Expr], others: str, where: str
+) -> tuple[int, int]:
     """UPDATE ... FROM over a scratch table of the joined rows: a row that joins several times is updated once.
 
     Returns:

@@ -15,8 +15,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
@@ -328,7 +329,7 @@ class Connection:
         self._start()
         for write in self._writes:
             try:
-                same = self._run(lambda write=write: self._count(write.sql), write.sql, write.inputs) == write.rows
+                same = self._run(partial(self._count, write.sql), write.sql, write.inputs) == write.rows
             except SnowflakeError:
                 same = False
             self._unregister()
@@ -344,10 +345,8 @@ class Connection:
         """Rolls DuckDB's transaction back, if it has one."""
         if self._started:
             self._unregister()
-            try:
+            with suppress(duckdb.TransactionException):  # a failed COMMIT has ended it
                 self._duck.execute("ROLLBACK")
-            except duckdb.TransactionException:
-                pass  # a failed COMMIT has ended it
         self._started = self._aborted = False
 
     def _end(self, committed: bool) -> None:

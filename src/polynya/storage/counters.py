@@ -28,7 +28,8 @@ class Counters:
     def __init__(self, root: duckdb.DuckDBPyConnection) -> None:
         self._draws: dict[int, Draw] = {}
         self._lock = threading.Lock()
-        root.create_function(_FUNCTION, self._next, ["BIGINT"], "BIGINT", type="arrow", side_effects=True)  # type: ignore[arg-type, list-item]
+        # The stubs know no strings for ``type``.
+        root.create_function(_FUNCTION, self._next, ["BIGINT"], "BIGINT", type="arrow", side_effects=True)  # type: ignore[call-overload]
 
     def use(self, sequence_id: int, draw: Draw) -> str:
         """Names a counter; the answer is the engine's expression for its next value, another one in every row."""

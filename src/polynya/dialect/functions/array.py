@@ -24,10 +24,10 @@ _FEW = 200  # items up to which quadratic expressions, which keep the order, are
 
 MACROS += [
     # a key by which values of one kind are in Snowflake's order, and kinds apart
-    """sf_sort_key(v) AS {'r': CASE left(v::VARCHAR, 1) WHEN 'n' THEN 9 WHEN '{' THEN 6 WHEN '[' THEN 5 WHEN 't' THEN 3 WHEN 'f' THEN 3
+    """sf_sort_key(v) AS CASE WHEN v IS NOT NULL THEN {'r': CASE left(v::VARCHAR, 1) WHEN 'n' THEN 9 WHEN '{' THEN 6 WHEN '[' THEN 5 WHEN 't' THEN 3 WHEN 'f' THEN 3
             WHEN '"' THEN CASE WHEN NOT starts_with(v::VARCHAR, '"\\u0001') THEN 2 WHEN substr(v::VARCHAR, 8, 1) IN ('F', 'E') THEN 1
             ELSE 4 END ELSE 1 END,
-        'n': TRY_CAST(sf_numeric_text(v) AS DOUBLE), 's': sf_string(v), 'v': v}""",
+        'n': TRY_CAST(sf_numeric_text(v) AS DOUBLE), 's': sf_string(v), 'v': v} END""",
     f"""sf_array_sort(l, direction, nulls) AS list_transform(list_sort(list_transform(list_filter(l, lambda e: e <> {UNDEFINED}),
         lambda e: sf_sort_key(e)), direction, nulls), lambda sf_z: sf_z.v)""",
     # how often an item occurs

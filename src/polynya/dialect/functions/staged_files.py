@@ -19,7 +19,7 @@ from polynya.stages.infer import infer_schema as infer
 from polynya.stages.location import parse_location
 from polynya.stages.read import resolve_format
 from polynya.types.resultset import Column
-from polynya.types.sqltype import BOOLEAN, INTEGER, TIMESTAMP_LTZ, VARCHAR
+from polynya.types.sqltype import BOOLEAN, INTEGER, TIMESTAMP_TZ, VARCHAR
 
 
 @table_function("INFER_SCHEMA")
@@ -65,14 +65,15 @@ def directory(call: Call) -> Source:
     execution = call.binder.execution
     place = execution.stages.resolve(parse_location(name), call.context)
     columns = [
-        Column("RELATIVE_PATH", VARCHAR), Column("SIZE", INTEGER), Column("LAST_MODIFIED", TIMESTAMP_LTZ),
+        Column("RELATIVE_PATH", VARCHAR), Column("SIZE", INTEGER), Column("LAST_MODIFIED", TIMESTAMP_TZ),
         Column("MD5", VARCHAR), Column("ETAG", VARCHAR), Column("FILE_URL", VARCHAR),
     ]  # fmt: skip
     full = join_name(call.context.catalog.path(place.stage)) if place.stage is not None else place.prefix
     values = []
     for file in execution.stages.list_files(place):
         checksum = execution.stages.checksum(file)
-        values.append((file.relative, file.size, file.modified, checksum, checksum, f"@{full}/{file.relative}"))
+        modified = {"instant": file.modified, "offset": 0}
+        values.append((file.relative, file.size, modified, checksum, checksum, f"@{full}/{file.relative}"))
     return _source(call, columns, values)
 
 

@@ -1,5 +1,25 @@
 """SHOW: one file per family of objects. https://docs.snowflake.com/en/sql-reference/sql/show"""
 
-from polynya.statements.show import account, containers, declared, grants, parameters, routines, schema_objects, tables
+from polynya.statements.show import (
+    account,
+    containers,
+    declared,
+    grants,
+    parameters,
+    resources,
+    routines,
+    schema_objects,
+    tables,
+)
 
-__all__ = ["account", "containers", "declared", "grants", "parameters", "routines", "schema_objects", "tables"]
+__all__ = [
+    "account",
+    "containers",
+    "declared",
+    "grants",
+    "parameters",
+    "resources",
+    "routines",
+    "schema_objects",
+    "tables",
+]

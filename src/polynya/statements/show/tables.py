@@ -237,7 +237,7 @@ class _ColumnOf:
 def show_columns(execution: Execution, stream: TokenStream) -> ResultSet:
     request = _start(execution, stream, "COLUMNS", with_columns=True)
     item = request.scope.item
-    items = [item] if item is not None else in_scope(execution, request.scope, "TABLE")
+    items: list[Any] = [item] if item is not None else in_scope(execution, request.scope, "TABLE")
     found = request.select(_ColumnOf(item, column) for item in items for column in item.columns)
     schemas, databases = schema_name(execution), database_name(execution)
     return answer(
@@ -315,7 +315,7 @@ class _Key:
 
 def _keys(execution: Execution, request: Request, kind: str) -> list[_Key]:
     item = request.scope.item
-    items = [item] if item is not None else in_scope(execution, request.scope, "TABLE")
+    items: list[Any] = [item] if item is not None else in_scope(execution, request.scope, "TABLE")
     found = []
     for table in items:
         for constraint in table.options.get("CONSTRAINTS", []) if isinstance(table, Table) else []:

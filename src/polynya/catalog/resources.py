@@ -1,0 +1,165 @@
+"""Objects as the resources of Snowflake's REST API: what SHOW AS RESOURCE and /api/v2 answer.
+
+https://docs.snowflake.com/en/developer-guide/snowflake-rest-api/reference
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polynya.catalog.kinds import is_temporary
+from polynya.catalog.model import CatalogObject, ColumnDef, Database, Routine, Schema, Table, View
+from polynya.catalog.names import join_name, quote_identifier
+from polynya.catalog.store import Catalog
+
+# (rows, bytes) of a table.
+Size = tuple[int | None, int]
+
+
+def resource(catalog: Catalog, item: CatalogObject, size: Size | None = None) -> dict[str, Any]:
+    """An object's resource, ready for JSON; names are written as in SQL.
+
+    Args:
+        catalog: where it lives.
+        item: a database, schema, table, view, function or procedure.
+        size: of a table, if known.
+    """
+    found: dict[str, Any] = {
+        "name": quote_identifier(item.name),
+        "created_on": item.created_on.isoformat(),
+        "owner": item.owner,
+        "owner_role_type": "ROLE" if item.owner else None,
+        "comment": item.comment or None,
+    }
+    if not isinstance(item, Database):
+        path = catalog.path(item)
+        found["database_name"] = quote_identifier(path[0])
+        if not isinstance(item, Schema):
+            found["schema_name"] = quote_identifier(path[1])
+    match item:
+        case Database() | Schema():
+            found |= _container(item)
+        case Table():
+            found |= _table(catalog, item, size)
+        case View():
+            found |= _view(item)
+        case Routine():
+            found |= _routine(item)
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _container(item: Database | Schema) -> dict[str, Any]:
+    return {
+        "kind": "TRANSIENT" if item.transient else "PERMANENT",
+        "is_default": False,
+        "options": "TRANSIENT" if item.transient else None,
+        "retention_time": int(item.options.get("DATA_RETENTION_TIME_IN_DAYS", 1)),
+        "managed_access": bool(item.options.get("MANAGED ACCESS")) if isinstance(item, Schema) else None,
+    }
+
+
+def _table(catalog: Catalog, table: Table, size: Size | None) -> dict[str, Any]:
+    return {
+        "kind": {"TABLE": "PERMANENT"}.get(table.kind, table.kind),
+        "table_type": "DYNAMIC" if table.dynamic_query else "NORMAL",
+        "columns": [_column(catalog, column) for column in table.columns],
+        "constraints": [_constraint(constraint) for constraint in table.options.get("CONSTRAINTS", [])],
+        "cluster_by": [table.cluster_by] if table.cluster_by else None,
+        "rows": size[0] if size else None,
+        "bytes": size[1] if size else None,
+        "data_retention_time_in_days": int(table.options.get("DATA_RETENTION_TIME_IN_DAYS", 1)),
+        "enable_schema_evolution": bool(table.options.get("ENABLE_SCHEMA_EVOLUTION")),
+        "change_tracking": bool(table.options.get("CHANGE_TRACKING")),
+        "automatic_clustering": bool(table.cluster_by),
+        "search_optimization": bool(table.options.get("SEARCH_OPTIMIZATION")),
+    }
+
+
+def _column(catalog: Catalog, column: ColumnDef) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "name": quote_identifier(column.name),
+        "datatype": str(column.type),
+        "nullable": column.nullable,
+        "default": column.default,
+        "collate": column.collation,
+        "comment": column.comment,
+    }
+    sequence: Any = catalog.by_id(column.autoincrement) if column.autoincrement else None
+    if sequence is not None:
+        found |= {
+            "autoincrement": True,
+            "autoincrement_start": sequence.start,
+            "autoincrement_increment": sequence.increment,
+        }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _constraint(constraint: dict[str, Any]) -> dict[str, Any]:
+    found = {"constraint_type": constraint["type"], "column_names": constraint["columns"]}
+    if constraint["name"]:
+        found["name"] = constraint["name"]
+    if constraint["references"]:
+        found["referenced_table_name"] = join_name(constraint["references"])
+        found["referenced_column_names"] = constraint["reference_columns"]
+    return found
+
+
+def _view(view: View) -> dict[str, Any]:
+    columns = [
+        {"name": quote_identifier(column.name), "datatype": str(column.type), "comment": column.comment}
+        for column in view.columns
+    ]
+    return {
+        "kind": "TEMPORARY" if view.temporary else "PERMANENT",
+        "secure": view.secure,
+        "columns": [{key: value for key, value in column.items() if value is not None} for column in columns],
+        "query": view.query,
+    }
+
+
+def _routine(routine: Routine) -> dict[str, Any]:
+    arguments = []
+    for name, sql_type, default in routine.arguments:
+        argument = {"name": quote_identifier(name), "datatype": sql_type.name}
+        if default is not None:
+            argument["default_value"] = default
+        arguments.append(argument)
+    returns: dict[str, Any]
+    if routine.returns_table is not None:
+        columns = [
+            {"name": quote_identifier(name), "datatype": sql_type.name} for name, sql_type in routine.returns_table
+        ]
+        returns = {"type": "TABLE", "column_list": columns}
+    else:
+        returns = {"type": "DATATYPE", "datatype": routine.returns.name if routine.returns else "VARIANT"}
+    found = {
+        "arguments": arguments,
+        "return_type": returns,
+        "language_config": _language(routine),
+        "body": routine.body,
+        "is_secure": bool(routine.options.get("SECURE")),
+        "is_builtin": False,
+        "min_num_arguments": sum(1 for _, _, default in routine.arguments if default is None),
+        "max_num_arguments": len(routine.arguments),
+    }
+    if routine.kind == "PROCEDURE":
+        return found | {"execute_as": str(routine.options.get("EXECUTE_AS", "OWNER"))}
+    return found | {
+        "is_temporary": is_temporary(routine),
+        "is_aggregate": routine.kind == "AGGREGATE FUNCTION",
+        "is_table_function": routine.returns_table is not None,
+        "is_memoizable": bool(routine.options.get("MEMOIZABLE")),
+    }
+
+
+def _language(routine: Routine) -> dict[str, Any]:
+    if routine.language != "PYTHON":
+        return {"language": routine.language}
+    option = routine.options.get
+    return {
+        "language": "PYTHON",
+        "runtime_version": str(option("RUNTIME_VERSION", "")),
+        "packages": [str(package) for package in option("PACKAGES") or []],
+        "imports": [str(item) for item in option("IMPORTS") or []],
+        "handler": str(option("HANDLER", "")),
+    }
