@@ -180,13 +180,19 @@ def test_overloads(context: Context) -> None:
                 arguments=[("A", kind, None) for kind in types],
             )
         )  # fmt: skip
-    assert [routine.signature for routine in catalog.routines(context, "FUNCTION", ["F"])] == ["F()", "F(NUMBER)", "F(VARCHAR)"]
+    assert [routine.signature for routine in catalog.routines(context, "FUNCTION", ["F"])] == [
+        "F()",
+        "F(NUMBER)",
+        "F(VARCHAR)",
+    ]
     assert catalog.routines(context, "PROCEDURE", ["F"]) == []
 
 
 def test_a_sequence_never_gives_a_value_twice(context: Context, tmp_path: Path) -> None:
     catalog = context.catalog
-    sequence = Sequence(id=catalog.new_id(), parent=schema_id(context), name="Q", owner="R", created_on=NOW, increment=5)
+    sequence = Sequence(
+        id=catalog.new_id(), parent=schema_id(context), name="Q", owner="R", created_on=NOW, increment=5
+    )
     catalog.add(sequence)
     assert list(catalog.draw(sequence, 3)) == [1, 6, 11]
     assert list(catalog.draw(sequence, 1)) == [16]

@@ -30,7 +30,9 @@ def test_locations(text: str, expected: Location) -> None:
     assert parse_location(text) == expected
 
 
-@pytest.mark.parametrize("text", ["@st/../other", "@st/a/../../b", "@~/..", "@st/a\\..\\b", "@", "@st x", '@"open', "@st/\0"])
+@pytest.mark.parametrize(
+    "text", ["@st/../other", "@st/a/../../b", "@~/..", "@st/a\\..\\b", "@", "@st x", '@"open', "@st/\0"]
+)
 def test_locations_that_are_refused(text: str) -> None:
     with pytest.raises(SnowflakeError):
         parse_location(text)

@@ -30,7 +30,15 @@ PACKED = {
     "RAW_DEFLATE": _raw_deflate(DATA),
     "NONE": DATA,
 }
-NAMES = {"GZIP": "x", "BZ2": "x", "ZSTD": "x", "BROTLI": "x.br", "DEFLATE": "x.deflate", "RAW_DEFLATE": "x.raw_deflate", "NONE": "x.gz"}
+NAMES = {
+    "GZIP": "x",
+    "BZ2": "x",
+    "ZSTD": "x",
+    "BROTLI": "x.br",
+    "DEFLATE": "x.deflate",
+    "RAW_DEFLATE": "x.raw_deflate",
+    "NONE": "x.gz",
+}
 
 
 @pytest.mark.parametrize("compression", PACKED)

@@ -81,7 +81,10 @@ def test_a_load_that_is_rolled_back_was_none(run: Run, put: Callable[..., None])
 def test_files_pattern_and_location_choose(run: Run, put: Callable[..., None]) -> None:
     for name in ("a1.csv", "a2.csv", "b1.csv"):
         put(name, GOOD, folder="in/")
-    assert [row[0] for row in run(f"COPY INTO t FROM @st/in/ FILES = ('a1.csv', 'b1.csv') {CSV}")] == ["st/in/a1.csv", "st/in/b1.csv"]
+    assert [row[0] for row in run(f"COPY INTO t FROM @st/in/ FILES = ('a1.csv', 'b1.csv') {CSV}")] == [
+        "st/in/a1.csv",
+        "st/in/b1.csv",
+    ]
     assert [row[0] for row in run(f"COPY INTO t FROM @st PATTERN = '.*a[0-9].csv' {CSV}")] == ["st/in/a2.csv"]
     assert run(f"COPY INTO t FROM @st/none {CSV}") == [("Copy executed with 0 files processed.",)]
     assert [row[0] for row in run(f"COPY INTO t FROM @st/in/b {CSV} FORCE = TRUE")] == ["st/in/b1.csv"]
@@ -112,7 +115,16 @@ ERRORS = [
 
 @pytest.mark.parametrize(("text", "options", "code", "message", "line", "character", "row", "column"), ERRORS)
 def test_an_error_says_where_and_nothing_is_loaded(
-    run: Run, put: Callable[..., None], text: str, options: str, code: int, message: str, line: int, character: int, row: int, column: str
+    run: Run,
+    put: Callable[..., None],
+    text: str,
+    options: str,
+    code: int,
+    message: str,
+    line: int,
+    character: int,
+    row: int,
+    column: str,
 ) -> None:
     put("good.csv", "h\nh\n" + GOOD if "SKIP" in options else GOOD)
     put("x.csv", text, compress=True)
@@ -136,9 +148,19 @@ def test_on_error(run: Run, put: Callable[..., None]) -> None:
     assert run(f"COPY INTO t FROM @st {CSV} ON_ERROR = 'SKIP_FILE_2'")[0][:6] == ("st/x.csv", "LOAD_FAILED", 4, 0, 2, 2)
     assert run(f"COPY INTO t FROM @st {CSV} ON_ERROR = SKIP_FILE_50%")[0][1] == "LOAD_FAILED"
     assert rows_of(run) == []
-    assert run(f"COPY INTO t FROM @st {CSV} ON_ERROR = 'SKIP_FILE_60%'")[0][:4] == ("st/x.csv", "PARTIALLY_LOADED", 4, 2)
+    assert run(f"COPY INTO t FROM @st {CSV} ON_ERROR = 'SKIP_FILE_60%'")[0][:4] == (
+        "st/x.csv",
+        "PARTIALLY_LOADED",
+        4,
+        2,
+    )
     assert [row[0] for row in rows_of(run)] == [1, 4]
-    assert run(f"COPY INTO t FROM @st {CSV} ON_ERROR = CONTINUE FORCE = TRUE")[0][:4] == ("st/x.csv", "PARTIALLY_LOADED", 4, 2)
+    assert run(f"COPY INTO t FROM @st {CSV} ON_ERROR = CONTINUE FORCE = TRUE")[0][:4] == (
+        "st/x.csv",
+        "PARTIALLY_LOADED",
+        4,
+        2,
+    )
     with pytest.raises(ProgrammingError, match="ON_ERROR"):
         run(f"COPY INTO t FROM @st {CSV} ON_ERROR = MAYBE")
 
@@ -151,7 +173,9 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("name", "content", "message"), BROKEN, ids=[name for name, _, _ in BROKEN])
-def test_files_that_cannot_be_read(run: Run, put: Callable[..., None], name: str, content: bytes, message: str | None) -> None:
+def test_files_that_cannot_be_read(
+    run: Run, put: Callable[..., None], name: str, content: bytes, message: str | None
+) -> None:
     put("good.csv", GOOD)
     put(name, content)
     if message is None:  # the name is no proof: the content is what it is
@@ -193,7 +217,9 @@ CONVERSIONS = [
 
 
 @pytest.mark.parametrize(("kind", "text", "options", "expected"), CONVERSIONS)
-def test_values_and_format_options(run: Run, put: Callable[..., None], kind: str, text: str, options: str, expected: str) -> None:
+def test_values_and_format_options(
+    run: Run, put: Callable[..., None], kind: str, text: str, options: str, expected: str
+) -> None:
     put("x.csv", text.encode("latin-1" if "8859" in options else "utf-8"))
     run(f"CREATE TABLE one (v {kind})")
     run(f"COPY INTO one FROM @st FILE_FORMAT = (TYPE = CSV {options})")
@@ -214,7 +240,9 @@ def test_a_missing_column_with_and_without_a_column_list(run: Run, put: Callable
 def test_null_in_a_column_that_takes_none(run: Run, put: Callable[..., None]) -> None:
     run("CREATE TABLE n (a INT NOT NULL, b VARCHAR)")
     put("x.csv", "1,one\n,two\n")
-    with pytest.raises(IntegrityError, match=r"NULL result in a non-nullable column\n  File 'st/x.csv', line 2, character 1"):
+    with pytest.raises(
+        IntegrityError, match=r"NULL result in a non-nullable column\n  File 'st/x.csv', line 2, character 1"
+    ):
         run(f"COPY INTO n FROM @st {CSV}")
     assert run(f"COPY INTO n FROM @st {CSV} ON_ERROR = CONTINUE")[0][:4] == ("st/x.csv", "PARTIALLY_LOADED", 2, 1)
 
@@ -237,7 +265,9 @@ def test_purge_and_size_limit(run: Run, put: Callable[..., None]) -> None:
 def test_transformation(run: Run, put: Callable[..., None]) -> None:
     put("x.csv", GOOD, folder="sub/")
     run("CREATE TABLE tr (name VARCHAR, file VARCHAR, line INT, twice FLOAT)")
-    run(f"COPY INTO tr FROM (SELECT UPPER(s.$2), METADATA$FILENAME, METADATA$FILE_ROW_NUMBER, s.$3 * 2 FROM @st/sub s) {CSV}")
+    run(
+        f"COPY INTO tr FROM (SELECT UPPER(s.$2), METADATA$FILENAME, METADATA$FILE_ROW_NUMBER, s.$3 * 2 FROM @st/sub s) {CSV}"
+    )
     assert rows_of(run, "tr") == [("ONE", "sub/x.csv", 1, 3.0), ("TWO", "sub/x.csv", 2, 5.0)]
     run(f"COPY INTO tr (twice, name) FROM (SELECT $3, $9 FROM @st) {CSV} FORCE = TRUE")
     assert rows_of(run, "tr")[-2:] == [(None, None, None, 1.5), (None, None, None, 2.5)]
@@ -250,7 +280,9 @@ def test_transformation(run: Run, put: Callable[..., None]) -> None:
 def test_errors_in_a_transformation(run: Run, put: Callable[..., None]) -> None:
     put("x.csv", "1,one,1\nx,two,2\n")
     copy = f"COPY INTO t FROM (SELECT $1::INT + 1, $2, $3 FROM @st) {CSV}"
-    with pytest.raises(ProgrammingError, match=r"Numeric value 'x' is not recognized\n  File 'st/x.csv', line 2, character 1"):
+    with pytest.raises(
+        ProgrammingError, match=r"Numeric value 'x' is not recognized\n  File 'st/x.csv', line 2, character 1"
+    ):
         run(copy)
     assert run(f"{copy} ON_ERROR = CONTINUE")[0][:4] == ("st/x.csv", "PARTIALLY_LOADED", 2, 1)
     assert rows_of(run) == [(2, "one", 1.0)]
@@ -320,7 +352,10 @@ def test_parquet(run: Run, put: Callable[..., None], tmp_path: Path) -> None:
     assert rows_of(run) == [(1, "one", 1.5), (None, "two", 2.5)]
     run("CREATE TABLE p (v VARIANT)")
     run("COPY INTO p FROM @st FILE_FORMAT = (TYPE = PARQUET)")
-    assert run("SELECT v:list[1]::INT, v:b::VARCHAR, v:C::FLOAT FROM p ORDER BY 2") == [(2, "one", 1.5), (None, "two", 2.5)]
+    assert run("SELECT v:list[1]::INT, v:b::VARCHAR, v:C::FLOAT FROM p ORDER BY 2") == [
+        (2, "one", 1.5),
+        (None, "two", 2.5),
+    ]
     run("CREATE TABLE tp (n INT, b VARCHAR)")
     run('COPY INTO tp FROM (SELECT $1:a::INT, $1:"b" FROM @st) FILE_FORMAT = (TYPE = PARQUET)')
     assert rows_of(run, "tp") == [(1, "one"), (None, "two")]
@@ -358,7 +393,11 @@ def test_storage_that_cannot_be_reached_is_an_error_at_once(run: Run) -> None:
 
 
 def test_what_does_not_parse(run: Run) -> None:
-    for text in ("COPY INTO t FROM @st NO_SUCH = 1", "COPY INTO t FROM @st FILE_FORMAT = (TYPE = CSV NOPE = 1)", "COPY INTO t FROM"):
+    for text in (
+        "COPY INTO t FROM @st NO_SUCH = 1",
+        "COPY INTO t FROM @st FILE_FORMAT = (TYPE = CSV NOPE = 1)",
+        "COPY INTO t FROM",
+    ):
         with pytest.raises(ProgrammingError):
             run(text)
     with pytest.raises(ProgrammingError, match="does not exist"):

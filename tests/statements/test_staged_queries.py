@@ -97,7 +97,9 @@ INFERRED = [
 
 
 @pytest.mark.parametrize(("name", "content", "options", "expected"), INFERRED)
-def test_infer_schema(session: Session, put: Put, name: str, content: str, options: str, expected: list[tuple[str, str, str]]) -> None:
+def test_infer_schema(
+    session: Session, put: Put, name: str, content: str, options: str, expected: list[tuple[str, str, str]]
+) -> None:
     put(name, content)
     session.sql(f"CREATE FILE FORMAT ff {options}").collect()
     found = session.sql("SELECT * FROM TABLE(INFER_SCHEMA(LOCATION => '@st', FILE_FORMAT => 'ff'))").collect()
@@ -113,7 +115,9 @@ def test_infer_schema_over_files(session: Session, put: Put) -> None:
     table = "TABLE(INFER_SCHEMA(LOCATION => '@st/', FILE_FORMAT => 'ff', {}))"
     found = session.sql(f"SELECT * FROM {table.format('IGNORE_CASE => TRUE')}").collect()
     assert [(row.COLUMN_NAME, row.TYPE) for row in found] == [("A", "NUMBER(3, 1)"), ("B", "TEXT")]
-    found = session.sql(f"SELECT * FROM {table.format(chr(70) + 'ILES => (' + chr(39) + 'x.json' + chr(39) + ')')}").collect()
+    found = session.sql(
+        f"SELECT * FROM {table.format(chr(70) + 'ILES => (' + chr(39) + 'x.json' + chr(39) + ')')}"
+    ).collect()
     assert [row.COLUMN_NAME for row in found] == ["a", "b"]
 
 
@@ -123,9 +127,14 @@ def test_snowpark_readers(session: Session, put: Put) -> None:
     frame = session.read.schema(schema).csv("@st/x.csv")
     assert [tuple(row) for row in frame.order_by("a").collect()] == [(1, "one", 1.2), (2, "two", 2.2)]
     assert frame.filter("a > 1").count() == 1
-    assert [tuple(row) for row in session.read.csv("@st/x.csv").collect()] == [(1, "one", Decimal("1.2")), (2, "two", Decimal("2.2"))]
+    assert [tuple(row) for row in session.read.csv("@st/x.csv").collect()] == [
+        (1, "one", Decimal("1.2")),
+        (2, "two", Decimal("2.2")),
+    ]
     with pytest.raises(SnowparkSQLException, match="Numeric value 'one' is not recognized"):
-        session.read.schema(StructType([StructField("a", LongType()), StructField("b", LongType())])).csv("@st/x.csv").collect()
+        session.read.schema(StructType([StructField("a", LongType()), StructField("b", LongType())])).csv(
+            "@st/x.csv"
+        ).collect()
     frame.write.parquet("@st/out/", header=True)
     again = session.read.parquet("@st/out/")
     assert sorted(tuple(row) for row in again.collect()) == [(1, "one", 1.2), (2, "two", 2.2)]

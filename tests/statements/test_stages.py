@@ -41,11 +41,11 @@ def test_create_and_drop(run: Run, schema: str) -> None:
     with pytest.raises(ProgrammingError, match="already exists"):
         run("CREATE STAGE st")
     assert run("CREATE STAGE IF NOT EXISTS st") == [("ST already exists, statement succeeded.",)]
-    run(f'CREATE OR REPLACE TEMPORARY STAGE {schema}."s t" FILE_FORMAT = (TYPE = JSON) COMMENT = \'c\'')
+    run(f"CREATE OR REPLACE TEMPORARY STAGE {schema}.\"s t\" FILE_FORMAT = (TYPE = JSON) COMMENT = 'c'")
     assert run('DROP STAGE "s t"') == [("s t successfully dropped.",)]
     assert run("DROP STAGE st") == [("ST successfully dropped.",)]
     assert run("DROP STAGE IF EXISTS st") == [("Drop statement executed successfully (ST already dropped).",)]
-    with pytest.raises(ProgrammingError, match="Stage '.*ST' does not exist or not authorized"):
+    with pytest.raises(ProgrammingError, match=r"Stage '.*ST' does not exist or not authorized"):
         run("DROP STAGE st")
     with pytest.raises(ProgrammingError):
         run("CREATE STAGE st NO_SUCH = 1")
@@ -81,7 +81,7 @@ def test_file_formats(run: Run) -> None:
     run("DROP FILE FORMAT ff")
     assert {row[0]: row[2] for row in run("DESC FILE FORMAT ff")}["TYPE"] == "CSV"
     run("DROP FILE FORMAT ff")
-    with pytest.raises(ProgrammingError, match="File format '.*FF' does not exist or not authorized"):
+    with pytest.raises(ProgrammingError, match=r"File format '.*FF' does not exist or not authorized"):
         run("DESC FILE FORMAT ff")
     with pytest.raises(ProgrammingError, match="FIELD_OPTIONALLY_ENCLOSED_BY"):
         run("CREATE FILE FORMAT ff TYPE = CSV FIELD_OPTIONALLY_ENCLOSED_BY = 'ab'")
@@ -125,7 +125,12 @@ def test_a_location_as_a_bind(connect: Callable[..., SnowflakeConnection], schem
 def test_paths_stay_in_their_stage(run: Run, folder: Path, location: str) -> None:
     run("CREATE STAGE st")
     run("CREATE TABLE t (a INT)")
-    for text in (f"LIST {location}", f"PUT file://{folder}/a.csv {location}", f"GET {location} file://{folder}/", f"RM {location}"):
+    for text in (
+        f"LIST {location}",
+        f"PUT file://{folder}/a.csv {location}",
+        f"GET {location} file://{folder}/",
+        f"RM {location}",
+    ):
         with pytest.raises(ProgrammingError, match="must not leave its stage"):
             run(text)
 
@@ -143,7 +148,9 @@ def test_a_link_out_of_a_stage_leads_nowhere(run: Run, folder: Path, warehouse: 
     (staged.parent / "out.csv").unlink()
 
 
-def test_temporary_stages_end_with_their_session(connect: Callable[..., SnowflakeConnection], schema: str, folder: Path, warehouse: Any) -> None:
+def test_temporary_stages_end_with_their_session(
+    connect: Callable[..., SnowflakeConnection], schema: str, folder: Path, warehouse: Any
+) -> None:
     database, _, name = schema.partition(".")
     first = connect(database=database, schema=name)
     first.cursor().execute("CREATE TEMP STAGE ts")

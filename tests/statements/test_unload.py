@@ -21,7 +21,9 @@ def run(connection: SnowflakeConnection) -> Run:
     cursor = connection.cursor()
     cursor.execute("CREATE STAGE st")
     cursor.execute("CREATE TABLE t (a INT, b VARCHAR, c DATE, d FLOAT)")
-    cursor.execute("INSERT INTO t VALUES (1, 'one', '2024-02-29', 1.5), (2, 'a,b \"c\"', NULL, NULL), (3, '', '2024-03-01', 3)")
+    cursor.execute(
+        "INSERT INTO t VALUES (1, 'one', '2024-02-29', 1.5), (2, 'a,b \"c\"', NULL, NULL), (3, '', '2024-03-01', 3)"
+    )
     return lambda text, *binds: cursor.execute(text, *binds).fetchall()
 
 
@@ -43,13 +45,25 @@ def names(rows: list[Any]) -> list[str]:
 def test_plain(run: Run, content: Callable[[str], bytes]) -> None:
     assert run("COPY INTO @st FROM t")[0][0] == 3
     assert names(run("LIST @st")) == ["st/data_0_0_0.csv.gz"]
-    assert gzip.decompress(content("data_0_0_0.csv.gz")).decode() == '1,one,2024-02-29,1.5\n2,a\\,b "c",\\N,\\N\n3,"",2024-03-01,3\n'
+    assert (
+        gzip.decompress(content("data_0_0_0.csv.gz")).decode()
+        == '1,one,2024-02-29,1.5\n2,a\\,b "c",\\N,\\N\n3,"",2024-03-01,3\n'
+    )
 
 
 CASES = [
-    ("FIELD_OPTIONALLY_ENCLOSED_BY = '\"' NULL_IF = ()", '1,"one",2024-02-29,1.5\n2,"a,b ""c""",,\n3,"",2024-03-01,3\n'),
-    ("FIELD_DELIMITER = '|' NULL_IF = ('none') EMPTY_FIELD_AS_NULL = FALSE", '1|one|2024-02-29|1.5\n2|a,b "c"|none|none\n3||2024-03-01|3\n'),
-    ("DATE_FORMAT = 'DD.MM.YYYY' RECORD_DELIMITER = '\\r\\n'", '1,one,29.02.2024,1.5\r\n2,a\\,b "c",\\N,\\N\r\n3,"",01.03.2024,3\r\n'),
+    (
+        "FIELD_OPTIONALLY_ENCLOSED_BY = '\"' NULL_IF = ()",
+        '1,"one",2024-02-29,1.5\n2,"a,b ""c""",,\n3,"",2024-03-01,3\n',
+    ),
+    (
+        "FIELD_DELIMITER = '|' NULL_IF = ('none') EMPTY_FIELD_AS_NULL = FALSE",
+        '1|one|2024-02-29|1.5\n2|a,b "c"|none|none\n3||2024-03-01|3\n',
+    ),
+    (
+        "DATE_FORMAT = 'DD.MM.YYYY' RECORD_DELIMITER = '\\r\\n'",
+        '1,one,29.02.2024,1.5\r\n2,a\\,b "c",\\N,\\N\r\n3,"",01.03.2024,3\r\n',
+    ),
 ]
 
 
@@ -60,7 +74,9 @@ def test_csv_options(run: Run, content: Callable[[str], bytes], options: str, ex
 
 
 def test_header_and_quoted_names(run: Run, content: Callable[[str], bytes]) -> None:
-    run('COPY INTO @st/x FROM (SELECT a, b AS "q""n" FROM t WHERE a = 1) FILE_FORMAT = (COMPRESSION = NONE FIELD_OPTIONALLY_ENCLOSED_BY = \'"\') HEADER = TRUE')
+    run(
+        'COPY INTO @st/x FROM (SELECT a, b AS "q""n" FROM t WHERE a = 1) FILE_FORMAT = (COMPRESSION = NONE FIELD_OPTIONALLY_ENCLOSED_BY = \'"\') HEADER = TRUE'
+    )
     assert content("x_0_0_0.csv").decode() == '"A","q""n"\n1,"one"\n'
 
 
@@ -87,7 +103,9 @@ def test_parquet(run: Run, tmp_path: Path) -> None:
 
 
 def test_json(run: Run, content: Callable[[str], bytes]) -> None:
-    run("COPY INTO @st/j FROM (SELECT OBJECT_CONSTRUCT('a', a, 'b', b) FROM t WHERE a < 3) FILE_FORMAT = (TYPE = JSON COMPRESSION = BZ2)")
+    run(
+        "COPY INTO @st/j FROM (SELECT OBJECT_CONSTRUCT('a', a, 'b', b) FROM t WHERE a < 3) FILE_FORMAT = (TYPE = JSON COMPRESSION = BZ2)"
+    )
     lines = bz2.decompress(content("j_0_0_0.json.bz2")).decode().splitlines()
     assert sorted(lines) == ['{"a":1,"b":"one"}', '{"a":2,"b":"a,b \\"c\\""}']
     with pytest.raises(ProgrammingError, match="JSON file format can produce one and only one column"):
@@ -112,7 +130,9 @@ def test_existing_files_stay_unless_told_otherwise(run: Run) -> None:
 
 def test_sizes_and_details(run: Run) -> None:
     run("CREATE TABLE big AS SELECT SEQ4() AS n, RANDSTR(100, RANDOM()) AS s FROM TABLE(GENERATOR(ROWCOUNT => 300000))")
-    detail = run("COPY INTO @st/big/ FROM big FILE_FORMAT = (TYPE = CSV COMPRESSION = NONE) MAX_FILE_SIZE = 12000000 DETAILED_OUTPUT = TRUE")
+    detail = run(
+        "COPY INTO @st/big/ FROM big FILE_FORMAT = (TYPE = CSV COMPRESSION = NONE) MAX_FILE_SIZE = 12000000 DETAILED_OUTPUT = TRUE"
+    )
     assert len(detail) > 1 and sum(row[2] for row in detail) == 300_000
     assert [row[0] for row in detail][:2] == ["big/data_0_0_0.csv", "big/data_0_0_1.csv"]
     assert run("SELECT COUNT(*), COUNT(DISTINCT $1) FROM @st/big/") == [(300_000, 300_000)]

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -265,7 +266,7 @@ def test_concurrent_writers_lose_nothing(connect: Callable[[], Connection]) -> N
             with connection.write_lock(TABLE):
                 connection.execute(f"UPDATE {TABLE} SET x = x")
 
-    started = [in_thread(lambda work=work, own=connect(): work(own)) for work in (insert, insert, update, update)]
+    started = [in_thread(partial(work, connect())) for work in (insert, insert, update, update)]
     for thread, _ in started:
         thread.join()
     assert [found for _, found in started] == [[None]] * 4

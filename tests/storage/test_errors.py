@@ -19,7 +19,12 @@ CASES = [
     ("SELECT (SELECT * FROM range(2))", 90150, "22000", "Single-row subquery returns more than one row."),
     ("INSERT INTO temp.main.filled VALUES (NULL)", 100072, "22000", "NULL result in a non-nullable column"),
     (f"SELECT {raise_sql(100051, '22012', repr('Division by zero'))}", 100051, "22012", "Division by zero"),
-    (f"SELECT {raise_sql(100078, '22000', repr('two') + ' || chr(10) || ' + repr('lines'))}", 100078, "22000", "two\nlines"),
+    (
+        f"SELECT {raise_sql(100078, '22000', repr('two') + ' || chr(10) || ' + repr('lines'))}",
+        100078,
+        "22000",
+        "two\nlines",
+    ),
 ]
 
 

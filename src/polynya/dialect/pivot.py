@@ -129,6 +129,8 @@ def _value_label(bound: Expr, item: exp.Expr) -> str:
     if bound.constant is None:
         return "NULL"
     if isinstance(item, exp.Cast):
+        if bound.type.name == "DATE" and isinstance(item.this, exp.Literal) and item.this.is_string:
+            return f"TO_DATE('{item.this.name}')"
         return f"CAST({item.this.sql('snowflake')} AS {bound.type})"
     return item.meta.get("name") or item.sql("snowflake")
 

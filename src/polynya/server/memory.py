@@ -12,8 +12,12 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 
 
 def limit_memory() -> None:
-    """Keeps glibc from hoarding: as delivered, it has an arena for every thread and raises its own threshold for what
-    it gives back whenever something large is freed, as at every login."""
+    """Keeps the allocators from hoarding.
+
+    As delivered, glibc has an arena for every thread and raises its own threshold for what it gives back whenever
+    something large is freed, as at every login; and Arrow keeps what results needed in an allocator of its own.
+    """
+    pa.set_memory_pool(pa.system_memory_pool())
     with _glibc() as libc:
         libc.mallopt(_ARENA_MAX, 4)
         libc.mallopt(_MMAP_THRESHOLD, 1 << 20)
@@ -22,7 +26,6 @@ def limit_memory() -> None:
 
 def release_memory() -> None:
     """Gives free memory back to the system."""
-    pa.default_memory_pool().release_unused()
     with _glibc() as libc:
         libc.malloc_trim(0)
 

@@ -56,4 +56,5 @@ class State:
             self._expired = time.monotonic()
             self.account.results.expire()
         if not self.account.running():
+            self.account.results.rest()
             release_memory()

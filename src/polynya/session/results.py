@@ -26,8 +26,9 @@ KEEP_SECONDS = 24 * 3600
 # A result of more bytes than this goes to a file while it is read.
 SPOOL_BYTES = 8 << 20
 # Of results in memory altogether, and how many; those not used for longest go to disk.
-MEMORY_BYTES = 48 << 20
-MEMORY_COUNT = 2000
+MEMORY_BYTES = 32 << 20
+MEMORY_COUNT = 1000
+RESTING_BYTES = 4 << 20
 # Of large results altogether; the oldest are removed.
 DISK_BYTES = 32 << 30
 # Files of results that stay mapped into memory.
@@ -151,6 +152,10 @@ class ResultStore:
             raise not_found(query_id)
         self._remember(stored)
         return stored
+
+    def rest(self) -> None:
+        """Moves most of what is in memory to disk: nobody works at the moment."""
+        self._shrink(RESTING_BYTES, MEMORY_COUNT // 4)
 
     def close(self) -> None:
         """Writes what is in memory to disk, so that it is found after a restart."""

@@ -295,14 +295,13 @@ class Session:
             self._set_timezone(connection, context)
             cancellable.runs_on(connection)
             execution: Execution | None = None
+
+            def nested(statement: str) -> ResultSet:
+                assert execution is not None
+                return self._nested(query, execution, statement)
+
             try:
-                execution = Execution(
-                    context,
-                    connection,
-                    self.account.stages,
-                    self,
-                    lambda nested: self._nested(query, execution, nested),
-                )
+                execution = Execution(context, connection, self.account.stages, self, nested)
                 binds = query.binds
                 if query.bind_stage:
                     binds = read_bind_stage(self.account.stages, query.bind_stage, context)

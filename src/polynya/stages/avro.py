@@ -22,7 +22,7 @@ def avro_to_parquet(source: Path, target: Path, name: str) -> None:
     import fastavro
 
     try:
-        with open(source, "rb") as stream:
+        with source.open("rb") as stream:
             reader = fastavro.reader(stream)
             schema = pa.schema([(field["name"], _arrow(field["type"])) for field in reader.writer_schema["fields"]])
             with pq.ParquetWriter(target, schema) as writer:

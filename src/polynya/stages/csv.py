@@ -63,7 +63,7 @@ def prepare(store: StageStore, location: StageLocation, file: StagedFile, file_f
         if recode:
             texts = unpack.text_chunks(blocks, file_format.encoding, replace=replace_invalid, name=file.name)
             blocks = (text.encode() for text in texts)
-        with open(target, "wb") as stream:
+        with target.open("wb") as stream:
             facts = scan.scan(blocks, file_format, stream)
 
     if compression == "NONE" and not recode:

@@ -243,7 +243,7 @@ def _strings(name: str, value: Any) -> list[str]:
 
 
 def _string(name: str, value: Any) -> str | None:
-    if isinstance(value, bool) or isinstance(value, list):
+    if isinstance(value, bool | list):
         raise _invalid(name, value)
     text = str(value)
     if name in ("COMPRESSION", "BINARY_FORMAT"):

@@ -70,6 +70,7 @@ class Rows:
         source: where ``columns`` are read from.
         raw: the same SELECT with documents as text that was not parsed (JSON), else "".
         parse: SQL that parses such a text ``{}``.
+        has_metadata: the SELECT yields the metadata columns that are used.
     """
 
     staged: StagedFile
@@ -80,6 +81,7 @@ class Rows:
     source: str = ""
     raw: str = ""
     parse: str = ""
+    has_metadata: bool = False
 
     @property
     def safe(self) -> str:
@@ -162,7 +164,7 @@ def plain_file(store: StageStore, location: StageLocation, file: StagedFile, fil
         return path
 
     def write(target: Path) -> None:
-        with open(target, "wb") as stream:
+        with target.open("wb") as stream:
             for block in unpack.chunks(path, file.name, compression):
                 stream.write(block)
 
@@ -245,7 +247,7 @@ def _dump(value: Any) -> str:
 
 
 def _first_byte(path: Path) -> bytes:
-    with open(path, "rb") as stream:
+    with path.open("rb") as stream:
         return stream.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
 
 

@@ -161,7 +161,7 @@ def scan(blocks: Iterator[bytes], file_format: FileFormat, target: BinaryIO | No
 
 def scan_file(path: Path, file_format: FileFormat) -> Facts:
     """Looks through a plain file."""
-    with open(path, "rb") as stream:
+    with path.open("rb") as stream:
         return scan(iter(lambda: stream.read(1 << 18), b""), file_format)
 
 
@@ -174,7 +174,7 @@ def widths_at_end(path: Path, file_format: FileFormat) -> frozenset[int]:
     quote = (file_format["FIELD_OPTIONALLY_ENCLOSED_BY"] or "").encode()
     enclosed = re.compile(quote + b"[^" + quote + b"]*" + quote) if quote else None
     widths = set()
-    with open(path, "rb") as stream:
+    with path.open("rb") as stream:
         for line in stream:
             line = line.rstrip(b"\r\n")
             if line.endswith(delimiter):

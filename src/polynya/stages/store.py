@@ -222,7 +222,7 @@ class StageStore:
         with self._lock:
             if key in self._checksums:
                 return self._checksums[key]
-        with open(file.path, "rb") as stream:
+        with file.path.open("rb") as stream:
             digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
         with self._lock:
             self._checksums[key] = digest
@@ -269,7 +269,7 @@ class StageStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_name(f".{path.name}.{os.getpid()}.part")
             shutil.move(source, partial)
-            os.replace(partial, path)  # a reader sees the whole file or none
+            partial.replace(path)  # a reader sees the whole file or none
         return StagedFile(location.prefix + relative, relative, size, datetime.now(UTC), path)
 
     def remove(self, location: StageLocation, files: list[StagedFile]) -> None:
@@ -304,18 +304,18 @@ class StageStore:
         for folder, folders, names in os.walk(start, followlinks=False):
             folders.sort()
             for name in names:
-                full = os.path.join(folder, name)
-                relative = os.path.relpath(full, root).replace(os.sep, "/")
+                full = Path(folder) / name
+                relative = full.relative_to(root).as_posix()
                 if not relative.startswith(location.path) or (name.startswith(".") and name.endswith(".part")):
                     continue
-                if os.path.islink(full) and not os.path.realpath(full).startswith(real_root + os.sep):
+                if full.is_symlink() and not os.path.realpath(full).startswith(real_root + os.sep):
                     continue  # a link out of the stage
                 try:
-                    status = os.stat(full)
+                    status = full.stat()
                 except FileNotFoundError:
                     continue
                 modified = datetime.fromtimestamp(status.st_mtime, UTC)
-                found.append(StagedFile(location.prefix + relative, relative, status.st_size, modified, Path(full)))
+                found.append(StagedFile(location.prefix + relative, relative, status.st_size, modified, full))
         return found
 
     def _list_s3(self, location: StageLocation) -> list[StagedFile]:

@@ -33,7 +33,7 @@ def detect(path: Path, name: str, option: str) -> str:
     """
     if option != "AUTO":
         return option
-    with open(path, "rb") as stream:
+    with path.open("rb") as stream:
         head = stream.read(4)
     for magic, kind in _MAGIC:
         if head.startswith(magic):
@@ -108,14 +108,14 @@ def invalid_text(around: bytes, encoding: str, name: str) -> SnowflakeError:
 
 
 def _plain(path: Path) -> Iterator[bytes]:
-    with open(path, "rb") as stream:
+    with path.open("rb") as stream:
         while block := stream.read(_CHUNK):
             yield block
 
 
 def _inflate(path: Path, window: int) -> Iterator[bytes]:
     """Inflates, and fails unless the stream ends with its checksum; several gzip members may follow each other."""
-    with open(path, "rb") as stream:
+    with path.open("rb") as stream:
         engine = zlib.decompressobj(window)
         started = False
         while block := stream.read(_CHUNK):

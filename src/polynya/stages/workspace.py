@@ -70,7 +70,7 @@ class Workspace:
                 partial = self.new(".part")
                 try:
                     make(partial)
-                    os.replace(partial, path)
+                    partial.replace(path)
                 finally:
                     partial.unlink(missing_ok=True)
             with self._lock:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from polynya.catalog.model import ColumnDef, Sequence, Table
 from polynya.dialect.tokens import TokenStream
-from polynya.dialect.types import read_type
 from polynya.errors import compilation_error, invalid_identifier, unsupported
 from polynya.statements import objects, table_change
 from polynya.statements.base import Execution, statement
-from polynya.statements.column_definitions import Constraint, read_column, read_constraint, read_expression
+from polynya.statements.column_definitions import (
+    Constraint,
+    read_column,
+    read_column_type,
+    read_constraint,
+    read_expression,
+)
 from polynya.statements.dynamic_tables import alter_dynamic_table
 from polynya.statements.table_build import check_default, set_constraints
 from polynya.statements.tables import read_cluster_by
@@ -27,10 +32,12 @@ def alter_table(execution: Execution, stream: TokenStream) -> ResultSet:
         return objects.done()
     table = catalog.get(context, "TABLE", parts, "Table")
     objects.check_type(table, wanted)
-    if table.dynamic_query and alter_dynamic_table(execution, stream, table):
-        return objects.done()
-    _alter(execution, stream, table)
-    stream.expect_end()
+    with objects.editing(table):
+        if table.dynamic_query and alter_dynamic_table(execution, stream, table):
+            return objects.done()
+        _alter(execution, stream, table)
+        stream.expect_end()
+    objects.save(execution, table)
     return objects.done()
 
 
@@ -250,7 +257,7 @@ def _alter_column(execution: Execution, stream: TokenStream, table: Table, colum
     elif stream.at_one("SET MASKING", "UNSET MASKING", "SET PROJECTION", "UNSET PROJECTION"):
         raise unsupported("policies on columns")
     elif stream.accept_one("SET DATA TYPE", "TYPE", "SET TYPE") or not stream.done:
-        kind = read_type(stream, str(execution.context.parameter("TIMESTAMP_TYPE_MAPPING")))
+        kind = read_column_type(execution, stream)
         table_change.set_type(execution, table, column, kind)
     else:
         raise stream.error()

@@ -10,7 +10,7 @@ from typing import Any
 
 from polynya.dialect.tokens import TokenStream
 from polynya.dialect.types import read_type
-from polynya.errors import compilation_error, unsupported
+from polynya.errors import SnowflakeError, compilation_error, unsupported
 from polynya.statements.base import Execution
 from polynya.statements.objects import read_tags
 from polynya.types.sqltype import SqlType, number
@@ -114,10 +114,25 @@ def read_column(execution: Execution, stream: TokenStream, constraints: list[Con
     if stream.done or stream.at(",") or stream.at(")"):
         return column
     if not stream.at_one(*_OPTION_WORDS, "DEFAULT", "AS"):
-        column.type = read_type(stream, str(execution.context.parameter("TIMESTAMP_TYPE_MAPPING")))
+        column.type = read_column_type(execution, stream)
     while not (stream.done or stream.at(",") or stream.at(")")):
         _read_option(execution, stream, column, constraints)
     return column
+
+
+def read_column_type(execution: Execution, stream: TokenStream) -> SqlType:
+    """A column's type.
+
+    Raises:
+        SnowflakeError: 002040 for a word that is no type.
+    """
+    word = stream.current.text if stream.current else ""
+    try:
+        return read_type(stream, str(execution.context.parameter("TIMESTAMP_TYPE_MAPPING")))
+    except SnowflakeError as error:
+        if error.code != 1003:
+            raise
+        raise compilation_error(2040, "42601", f"Unsupported data type '{word.upper()}'.") from None
 
 
 def _read_option(execution: Execution, stream: TokenStream, column: ColumnText, constraints: list[Constraint]) -> None:

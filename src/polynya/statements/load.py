@@ -15,6 +15,7 @@ from typing import Any
 
 from polynya.catalog.model import Table, View
 from polynya.catalog.names import quote_identifier
+from polynya.dialect.expression import quote_string
 from polynya.errors import SnowflakeError, compilation_error
 from polynya.stages import csv, history, read, rows
 from polynya.stages.csv import CsvFile, CsvScan
@@ -94,7 +95,7 @@ def run(execution: Execution, copy: CopyIntoTable) -> ResultSet:
                 report.loaded,
                 report.errors,
                 report.first.message if report.first else None,
-            )  # fmt: skip
+            )
             for report in reports
             if report.loaded or report.status == "LOADED"
         ]
@@ -182,20 +183,60 @@ def _load(load: Load, files: list[StagedFile], missing: list[str]) -> list[FileR
 def _short_way(load: Load, files: list[StagedFile]) -> list[FileReport] | None:
     """Loads all files by one INSERT; None if that is not possible or something in them is wrong."""
     connection = load.execution.connection
-    try:
-        selects, scanned = _plain_selects(load, files)
-        if selects is None:
-            return None
-        inserted = connection.execute(_insert(load, " UNION ALL ".join(selects)), load.projection.inputs)
-    except SnowflakeError as error:
-        if error.code == 604 or error.sqlstate == "0A000":
-            raise
-        return None
-    counts = _counts(load, files, scanned, inserted)
-    return [FileReport(file, "LOADED", count, count) for file, count in zip(files, counts, strict=True)]
+    for plan in (_together, _one_by_one):
+        try:
+            selects, scanned = plan(load, files)
+            if selects is None:
+                continue
+            inserted = connection.execute(_insert(load, " UNION ALL ".join(selects)), load.projection.inputs)
+        except SnowflakeError as error:
+            if error.code == 604 or error.sqlstate == "0A000":
+                raise
+            continue
+        counts = _counts(load, files, scanned, inserted)
+        return [FileReport(file, "LOADED", count, count) for file, count in zip(files, counts, strict=True)]
+    return None
 
 
-def _plain_selects(load: Load, files: list[StagedFile]) -> tuple[list[str] | None, list[CsvFile] | None]:
+def _csv_files(load: Load, files: list[StagedFile]) -> list[CsvFile] | None:
+    """The files made ready; None if one cannot be."""
+    ready = csv.prepare_all(load.execution.stages, load.location, files, load.format)
+    whole = [item for item in ready if isinstance(item, CsvFile)]
+    return whole if len(whole) == len(ready) else None
+
+
+def _together(load: Load, files: list[StagedFile]) -> tuple[list[str] | None, list[CsvFile] | None]:
+    """What to insert, as one query that reads all CSV files at once; None if it takes one for each file.
+
+    A query (COPY INTO ... FROM (SELECT ...)) allows records of any width. Where all have the header's, and only then,
+    the engine's exact reader gives the same rows without an error.
+    """
+    projection = load.projection
+    if load.format.type != "CSV" or projection.by_name or projection.metadata - {"METADATA$FILENAME"}:
+        return None, None
+    if not projection.exact and (projection.transformation is None or not csv.header_lines(load.format)):
+        return None, None
+    whole = _csv_files(load, files)
+    if whole is None:
+        return None, None
+    wanted = projection.width(whole)
+    widths = {wanted} if projection.exact else {len(csv.first_record(item, load.format, header=True)) for item in whole}
+    if len(widths) > 1:
+        return None, None
+    width = widths.pop()
+    if not all(csv.engine_reads(item, load.format, width, exact=True) for item in whole):
+        return None, None
+    scan = CsvScan(whole, load.format, width, exact=True)
+    items = [f"{value} AS c{index}" for index, value in enumerate(scan.values()[:wanted], 1)]
+    items += [f"NULL::VARCHAR AS c{index}" for index in range(width + 1, wanted + 1)]
+    if projection.metadata:
+        names = ", ".join(quote_string(file.filename) for file in files)
+        items.append(f"[{names}][CAST(file_index + 1 AS BIGINT)] AS m_filename")
+    sql = f"SELECT {', '.join([*items, '0 AS m_row', 'FALSE AS m_bad'])} FROM {scan.relation()}"
+    return [projection.select(Rows(files[0], sql, has_metadata=True), load.execution.stages)], whole
+
+
+def _one_by_one(load: Load, files: list[StagedFile]) -> tuple[list[str] | None, list[CsvFile] | None]:
     """What to insert, as queries over the files; None if a file needs the long way. CSV files are returned too."""
     stages, connection, projection = load.execution.stages, load.execution.connection, load.projection
     if load.format.type != "CSV":
@@ -203,20 +244,16 @@ def _plain_selects(load: Load, files: list[StagedFile]) -> tuple[list[str] | Non
         if any(item.parsed is not None for item in prepared):
             return None, None
         return [projection.select(item, stages) for item in prepared], None
-    ready = csv.prepare_all(stages, load.location, files, load.format)
-    whole = [item for item in ready if isinstance(item, CsvFile)]
-    width, exact = projection.width(whole), projection.exact
-    if len(whole) < len(ready) or not all(csv.engine_reads(item, load.format, width, exact=exact) for item in whole):
+    whole = _csv_files(load, files)
+    if whole is None or not (projection.by_name or projection.metadata or not projection.exact):
         return None, None
-    if projection.by_name or projection.uses_metadata or not exact:
-        prepared = [rows.csv_rows(stages, connection, item, load.format, width, exact=exact) for item in whole]
-        if any(item.parsed is not None for item in prepared):
-            return None, None
-        return [projection.select(item, stages) for item in prepared], whole
-    scan = CsvScan(whole, load.format, width, exact)
-    values = ", ".join(f"{value} AS c{index}" for index, value in enumerate(scan.values(), 1))
-    relation = Rows(whole[0].staged, f"SELECT {values}, 0 AS m_row, FALSE AS m_bad FROM {scan.relation()}")
-    return [projection.select(relation, stages)], whole
+    width, exact = projection.width(whole), projection.exact
+    if not all(csv.engine_reads(item, load.format, width, exact=exact) for item in whole):
+        return None, None
+    prepared = [rows.csv_rows(stages, connection, item, load.format, width, exact=exact) for item in whole]
+    if any(item.parsed is not None for item in prepared):
+        return None, None
+    return [projection.select(item, stages) for item in prepared], whole
 
 
 def _counts(load: Load, files: list[StagedFile], scanned: list[CsvFile] | None, inserted: int) -> list[int]:

@@ -42,14 +42,14 @@ class Transformation:
         location: of the files.
         alias: of the stage in the query, resolved, or None.
         width: the highest ``$n``.
-        uses_metadata: whether a METADATA$ column is named.
+        metadata: the METADATA$ columns that are named.
     """
 
     items: list[exp.Expression]
     location: str
     alias: str | None
     width: int
-    uses_metadata: bool
+    metadata: frozenset[str]
 
     @staticmethod
     def source_of(node: exp.Expression) -> int:
@@ -77,7 +77,8 @@ def read_transformation(text: str) -> Transformation:
         )
     alias = source.args.get("alias")
     numbers = [position for item in tree.expressions for position in _positions(item)]
-    metadata = any("metadata$" in item.sql("snowflake").lower() for item in tree.expressions)
+    texts = " ".join(item.sql("snowflake") for item in tree.expressions).upper()
+    metadata = frozenset(re.findall(r"METADATA\$\w+", texts))
     return Transformation(
         tree.expressions,
         source.this.name,
@@ -91,9 +92,8 @@ def _positions(node: exp.Expression) -> Iterator[int]:
     """The ``n`` of each ``$n`` (or ``"$n"``) in an expression."""
     for found in node.find_all(exp.Parameter, exp.Column):
         name = found.this.name if isinstance(found.this, (exp.Literal, exp.Parameter)) else found.name.removeprefix("$")
-        if isinstance(found, exp.Parameter) or found.name.startswith("$"):
-            if name.isdigit():
-                yield int(name)
+        if name.isdigit() and (isinstance(found, exp.Parameter) or found.name.startswith("$")):
+            yield int(name)
 
 
 # --- ON_ERROR ---------------------------------------------------------------------------------------------------------

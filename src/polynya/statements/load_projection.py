@@ -92,7 +92,7 @@ class Projection:
         self._table = table
         self._copy = copy
         self._format = file_format
-        self._transformation = transformation
+        self.transformation = transformation
         by_name = str(copy.options.get("MATCH_BY_COLUMN_NAME", "NONE")).upper()
         if by_name not in ("NONE", "CASE_SENSITIVE", "CASE_INSENSITIVE"):
             raise compilation_error(1420, "22023", f"invalid value [{by_name}] for parameter 'MATCH_BY_COLUMN_NAME'")
@@ -133,25 +133,27 @@ class Projection:
             self._format.type == "CSV"
             and bool(self._format["ERROR_ON_COLUMN_COUNT_MISMATCH"])
             and self._copy.columns is None
-            and self._transformation is None
+            and self.transformation is None
             and not self.by_name
         )
 
     @property
-    def uses_metadata(self) -> bool:
-        return bool(self._metadata) or (self._transformation is not None and self._transformation.uses_metadata)
+    def metadata(self) -> frozenset[str]:
+        """The metadata columns that are used."""
+        named = self.transformation.metadata if self.transformation is not None else frozenset()
+        return named | frozenset(self._metadata.values())
 
     def width(self, files: list[CsvFile]) -> int:
         """How many columns of CSV files are read."""
         if self.by_name:
             return max((len(csv.first_record(file, self._format, header=True)) for file in files), default=1) or 1
-        if self._transformation is not None:
-            return max(self._transformation.width, 1)
+        if self.transformation is not None:
+            return max(self.transformation.width, 1)
         return len(self.chosen)
 
     def check_shape(self) -> None:
         """Raises 002010 if documents would go into several columns, or into one that cannot hold them."""
-        if self._format.type == "CSV" or self.by_name or self._transformation is not None:
+        if self._format.type == "CSV" or self.by_name or self.transformation is not None:
             return
         if len(self.chosen) != 1 or self.chosen[0].type.name not in ("VARIANT", "OBJECT", "ARRAY"):
             raise compilation_error(
@@ -194,13 +196,13 @@ class Projection:
         sql = item.safe if safe else item.sql
         if self.by_name and item.columns:
             sql = item.by_name([name for _, name in self._matches([column.name for column in item.columns])])
-        if self.uses_metadata:
+        if self.metadata and not item.has_metadata:
             sql = f"SELECT *, {read.metadata(item.staged, stages, self._env.context)} FROM ({sql})"
         return f"({sql})"
 
     def cells(self, item: Rows) -> list[Cell]:
         """What each column of the table is given from a file; columns that are not among them take their default."""
-        if self._transformation is not None:
+        if self.transformation is not None:
             return self._transformed(item)
         if self.by_name:
             return self._named(item)
@@ -232,17 +234,17 @@ class Projection:
         return Cell(column, assigned(value, column, self._env), source)
 
     def _transformed(self, item: Rows) -> list[Cell]:
-        assert self._transformation is not None
+        assert self.transformation is not None
         kind = VARCHAR if self._format.type == "CSV" else VARIANT
-        count = max(self._transformation.width, 1) if self._format.type == "CSV" else 1
+        count = max(self.transformation.width, 1) if self._format.type == "CSV" else 1
         columns = [SourceColumn(f"${index}", kind, True, f"c{index}") for index in range(1, count + 1)]
         hidden = [SourceColumn(column.name, column.type, column.nullable, column.stored_as) for column in read.METADATA]
-        relation = Relation(Source("", columns, hidden), _ALIAS, self._transformation.alias)
+        relation = Relation(Source("", columns, hidden), _ALIAS, self.transformation.alias)
         binder = Binder(self._env, Scope(relations=[relation]))
         cells = []
-        for column, node in zip(self.chosen, self._transformation.items, strict=True):
+        for column, node in zip(self.chosen, self.transformation.items, strict=True):
             inner = node.this if isinstance(node, exp.Alias) else node
-            cells.append(self._cell(column, binder.expression(inner), self._transformation.source_of(inner)))
+            cells.append(self._cell(column, binder.expression(inner), self.transformation.source_of(inner)))
         return cells
 
     def _named(self, item: Rows) -> list[Cell]:

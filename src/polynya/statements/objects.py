@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -250,6 +253,18 @@ def _follow_rename(execution: Execution, item: CatalogObject, old_path: list[str
         context.database = item.name
     if isinstance(item, Schema) and (context.database, context.schema) == tuple(old_path[-2:]):
         context.schema = item.name
+
+
+@contextmanager
+def editing(item: CatalogObject) -> Iterator[None]:
+    """A block that changes an object in place: if it fails, the object is as before."""
+    before = {field.name: copy.deepcopy(getattr(item, field.name)) for field in fields(item)}
+    try:
+        yield
+    except BaseException:
+        for name, value in before.items():
+            setattr(item, name, value)
+        raise
 
 
 def save(execution: Execution, item: CatalogObject) -> None:

@@ -44,6 +44,8 @@ NUMBERS = [
     ("MAX(column1)", "VALUES (PARSE_JSON('9')), (PARSE_JSON('10'))", "10", "VARIANT"),
     ("COVAR_POP(column1, 'NaN'::FLOAT) IS NULL", PAIRS, False, "BOOLEAN"),
     ("CORR(column1, column2)", "VALUES (1, 2)", None, "FLOAT"),
+    # more SQL than is written twice without a lambda, in which no aggregate may stand
+    ("STDDEV(IFF(column1 > 1, column1::FLOAT * 2 + 1, column1::FLOAT * 3 - 1))", INTEGERS, pytest.approx(2.2509257354845507), "FLOAT"),
 ]  # fmt: skip
 
 
@@ -81,6 +83,7 @@ def test_aggregates_of_nothing(run):
         ("SELECT OBJECT_AGG(column2, column1) FROM VALUES (1, 'x'), (2, 'x')", 100083),
         ("SELECT SUM(column1) FROM VALUES ('a')", 100038),
         ("SELECT HLL_ACCUMULATE(1)", 2),
+        ("SELECT APPROX_PERCENTILE(1, 2)", 1015),
     ],
 )
 def test_errors(run, query, code):

@@ -60,7 +60,6 @@ def test_lateral(run, query, expected):
     ("call", "code"),
     [
         ("FLATTEN('abc')", 1044), ("FLATTEN(INPUT => [1], MODE => 'wrong')", 1015), ("GENERATOR(ROWCOUNT => -1)", 1015),
-        ("GENERATOR(TIMELIMIT => 1)", 2),
     ],
 )  # fmt: skip
 def test_wrong_arguments(run, call, code):

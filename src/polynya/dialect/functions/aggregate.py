@@ -222,6 +222,10 @@ def percentile(call: Call) -> Expr:
 def approx_percentile(call: Call) -> Expr:
     """Exact: an estimate may be."""
     value, fraction = numeric(call), float(call.constant(1))
+    if not 0 <= fraction <= 1:
+        raise compilation_error(
+            1015, "22023", f"Invalid value [{fraction}] for function 'APPROX_PERCENTILE'", call.position
+        )
     return derive(call.windowed_call(f"quantile_cont({as_double(value)}, {fraction!r})"), FLOAT, value, nullable=True)
 
 
@@ -244,10 +248,12 @@ def _finite(call: Call, template: str, *values: str) -> str:
     Args:
         template: the call, with ``{0}``, ``{1}`` for the values.
     """
-    finite = " AND ".join(f"isfinite({value})" for value in values)
-    present = " AND ".join(f"{value} IS NOT NULL" for value in values)
+    # 0 for numbers, NaN where one is infinite, NULL where one is missing
+    finite = f"isfinite({' + '.join(f'{value} * 0' for value in reversed(values))})"
     statistic = call.windowed_call(f"{template.format(*values)} FILTER (WHERE {finite})")
-    strange = call.windowed_call(f"bool_or(NOT ({finite})) FILTER (WHERE {present})")
+    if call.name == "CORR":  # of a constant: none
+        statistic = f"nullif({statistic}, 'NaN'::DOUBLE)"
+    strange = call.windowed_call(f"bool_or(NOT {finite})")
     return f"CASE WHEN {strange} THEN 'NaN'::DOUBLE ELSE {statistic} END"
 
 
@@ -265,12 +271,7 @@ def spread(call: Call) -> Expr:
     value = numeric(call)
     template = f"{_VARIANCES[call.name]}({_distinct(call)}{{0}})"
     if value.type == FLOAT:
-        sql = (
-            once(lambda v: _finite(call, template, v), value)
-            if not value.aggregate
-            else _finite(call, template, value.atom)
-        )
-        call.over_placed = call.windowed
+        sql = _finite(call, template, value.atom)
         return derive(f"sqrt({sql})" if call.name.startswith("STDDEV") else sql, FLOAT, value, nullable=True)
     squares = number(38, 2 * value.type.scale)
     kind = number(38, arithmetic.quotient_type(squares, squares).scale)
@@ -307,9 +308,6 @@ def relation(call: Call) -> Expr:
     """Statistics of pairs (y, x)."""
     y, x = numeric(call), numeric(call, 1)
     sql = _finite(call, f"{_PAIRS[call.name]}({{0}}, {{1}})", as_double(y), as_double(x))
-    if call.name == "CORR":  # of a constant: none
-        present = call.windowed_call(f"bool_and(isfinite({as_double(y)}) AND isfinite({as_double(x)}))")
-        sql = f"CASE WHEN {present} AND isnan({sql}) THEN NULL ELSE {sql} END"
     return derive(sql, FLOAT, y, x, nullable=True)
 
 

@@ -23,7 +23,14 @@ from polynya.types import variant
 from polynya.types.sqltype import BOOLEAN, INTEGER, TIMESTAMP_NTZ, VARCHAR, SqlType
 
 FILE = SqlType("FILE")
-_DOCUMENTS = ("text/", "application/pdf", "application/json", "application/xml", "application/msword", "application/vnd.")
+_DOCUMENTS = (
+    "text/",
+    "application/pdf",
+    "application/json",
+    "application/xml",
+    "application/msword",
+    "application/vnd.",
+)
 
 
 @scalar("TO_FILE", "TRY_TO_FILE", args=(1, 2))

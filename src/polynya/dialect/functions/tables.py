@@ -28,6 +28,7 @@ from polynya.types import variant
 from polynya.types.sqltype import BOOLEAN, INTEGER, NULL, VARCHAR, VARIANT, SqlType
 
 _NO_ITEMS = "NULL::STRUCT(k VARCHAR, i BIGINT, v JSON)[]"
+_ROWS_A_SECOND = 1_000_000
 _MODES = ("OBJECT", "ARRAY", "BOTH")
 
 MACROS += [
@@ -267,13 +268,16 @@ def strtok_split_to_table(call: Call) -> Source:
 
 @table_function("GENERATOR")
 def generator(call: Call) -> Source:
-    """Rows without columns; the hidden column counts them for SEQ4 and its kin."""
+    """Rows without columns; the hidden column counts them for SEQ4 and its kin.
+
+    TIMELIMIT alone means as many rows as that many seconds allow: here a million a second, whatever the machine.
+    """
     node = argument(call, "ROWCOUNT", 0)
     hidden = [SourceColumn("$ROW", INTEGER, False, "row")]
     if node is None:
-        if argument(call, "TIMELIMIT", 1) is not None:
-            raise unsupported("GENERATOR with TIMELIMIT alone")
-        return Source(f"(SELECT range AS {quote('row')} FROM range(0))", [], hidden)
+        seconds = _constant(call, "TIMELIMIT", 1, 0)
+        rows_made = int(seconds) * _ROWS_A_SECOND if isinstance(seconds, int) and seconds > 0 else 0
+        return Source(f"(SELECT range AS {quote('row')} FROM range({rows_made}))", [], hidden)
     rows = casts.coerce(call.binder.expression(node), INTEGER, call.context)
     if rows is None or not rows.is_constant or (rows.constant is not None and int(rows.constant) < 0):
         raise compilation_error(

@@ -10,6 +10,7 @@ from polynya.statements.show import (
     routines,
     schema_objects,
     tables,
+    transactions,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "routines",
     "schema_objects",
     "tables",
+    "transactions",
 ]
