@@ -1,10 +1,13 @@
-"""Names in syntax trees: what they resolve to, where they stand, how messages print them."""
+"""Names and lists in syntax trees: what they resolve to, where they stand, how messages print them."""
 
 from __future__ import annotations
 
 from sqlglot import exp
 
 from polynya.dialect.scope import Relation, Source, SourceColumn
+from polynya.errors import compilation_error
+
+MAX_LIST = 200_000
 
 
 def position(node: exp.Expr) -> tuple[int, int] | None:
@@ -64,3 +67,17 @@ def refers_to(relation: Relation, qualifiers: list[str]) -> bool:
     if len(qualifiers) == 1:
         return True
     return relation.qualifiers is not None and list(relation.qualifiers)[-len(qualifiers) + 1 :] == qualifiers[:-1]
+
+
+def check_list_length(count: int) -> None:
+    """Refuses VALUES and IN lists longer than Snowflake takes.
+
+    Raises:
+        SnowflakeError: 001795.
+    """
+    if count > MAX_LIST:
+        raise compilation_error(
+            1795,
+            "42601",
+            f"maximum number of expressions in a list exceeded, expected at most {MAX_LIST:,}, got {count:,}",
+        )

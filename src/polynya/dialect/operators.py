@@ -15,9 +15,7 @@ from polynya.dialect.expression import (
     null,
     quote,
 )
-from polynya.dialect.naming import (
-    position,
-)
+from polynya.dialect.naming import check_list_length, position
 from polynya.dialect.scope import Source
 from polynya.errors import (
     compilation_error,
@@ -132,6 +130,7 @@ def bind_in(binder: Binder, node: exp.In) -> Expr:
             )
         return _in_query(binder, left, source)
     choices = node.expressions
+    check_list_length(len(choices))
     if len(left) > 1:
         options = []
         for choice in choices:

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import json
 
-import pyarrow as pa
-
 from polynya.catalog.context import Context
-from polynya.dialect import json_text
-from polynya.dialect.engine_functions import MACROS, python_function
+from polynya.dialect import json_text, variant_text
+from polynya.dialect.engine_functions import MACROS
 from polynya.dialect.expression import Expr, decimal_text, derive, null, once, quote_string
 from polynya.errors import invalid_argument_types
 from polynya.storage.errors import raise_sql
@@ -219,7 +217,7 @@ def from_variant_sql(expr: Expr, target: SqlType, context: Context, attempt: boo
     """
     source = expr.type
     if target.name == "VARCHAR":
-        return once(lambda v: _text(v, context), expr)
+        return once(lambda v: variant_text.text_sql(v, context), expr)
     if target.is_semistructured:
         return _to_container(expr, target, context, attempt)
     if target.name == "VECTOR":
@@ -317,83 +315,6 @@ def _to_tagged_type(v: str, target: SqlType, context: Context, attempt: bool) ->
         f" ELSE coalesce({text}, {failure}) END"
     )
     return f"list_transform([sf_string({v})], lambda s: CASE WHEN s IS NULL THEN NULL ELSE {body} END)[1]"
-
-
-def _text(v: str, context: Context) -> str:
-    """VARCHAR: a string as it is, a scalar by the session's formats, a container as JSON."""
-    return (
-        f"CASE WHEN contains({v}::VARCHAR, '{variant.ESCAPED_TAG}') OR starts_with({v}::VARCHAR, '{{\"$\":')"
-        f" THEN sf_scalar_text({v}::VARCHAR, {formats_sql(context)}) ELSE sf_string({v}) END"
-    )
-
-
-def json_sql(v: str, context: Context) -> str:
-    """TO_JSON: SQL of a value's JSON in one line, as VARCHAR.
-
-    Args:
-        v: SQL of a semi-structured value.
-        context: whose formats dates and times take.
-    """
-    return once(
-        lambda x: (
-            f"CASE WHEN contains({x}::VARCHAR, '{variant.ESCAPED_TAG}')"
-            f" THEN sf_json_text({x}::VARCHAR, {formats_sql(context)}) ELSE {x}::VARCHAR END"
-        ),
-        v,
-    )
-
-
-def formats(context: Context) -> variant.Formats:
-    """The session's formats of dates and times inside a VARIANT."""
-    read = context.parameter
-    general = read("TIMESTAMP_OUTPUT_FORMAT")
-    return variant.Formats(
-        read("DATE_OUTPUT_FORMAT"),
-        read("TIME_OUTPUT_FORMAT"),
-        read("TIMESTAMP_NTZ_OUTPUT_FORMAT") or general,
-        read("TIMESTAMP_LTZ_OUTPUT_FORMAT") or general,
-        read("TIMESTAMP_TZ_OUTPUT_FORMAT") or general,
-        read("TIMEZONE"),
-    )
-
-
-def formats_sql(context: Context) -> str:
-    """The same as a DuckDB string, for the engine functions below."""
-    style = formats(context)
-    return quote_string("\n".join((style.date, style.time, style.ntz, style.ltz, style.tz, style.timezone)))
-
-
-def _formats_of(texts: pa.Array) -> variant.Formats:
-    return variant.Formats(*str(texts[0].as_py()).split("\n")) if len(texts) else variant.Formats()
-
-
-@python_function("sf_json_text_in", ["VARCHAR", "VARCHAR"], "VARCHAR", vectorized=True)
-def _json_text_in(texts: pa.Array, styles: pa.Array) -> pa.Array:
-    """Values as JSON in one line."""
-    return variant.display(texts, 0, _formats_of(styles))
-
-
-@python_function("sf_scalar_text", ["VARCHAR", "VARCHAR"], "VARCHAR", vectorized=True)
-def _scalar_text(texts: pa.Array, styles: pa.Array) -> pa.Array:
-    """Values as VARCHAR."""
-    style = _formats_of(styles)
-
-    def text_of(text: str) -> str | None:
-        if not text.startswith(f'"{variant.ESCAPED_TAG}'):
-            return variant.display_text(text, 0, style)
-        value = variant.decode(text)
-        if value is variant.UNDEFINED:
-            return None
-        if isinstance(value, float):
-            return variant.plain_float(value)
-        return variant.scalar_text(value, style)
-
-    return pa.array([None if text is None else text_of(text) for text in texts.to_pylist()], pa.string())
-
-
-MACROS.append(
-    "sf_json_text(x, styles := 'YYYY-MM-DD\nHH24:MI:SS\nYYYY-MM-DD HH24:MI:SS.FF3\nYYYY-MM-DD HH24:MI:SS.FF3 TZHTZM\nYYYY-MM-DD HH24:MI:SS.FF3 TZHTZM\nUTC') AS sf_json_text_in(x, styles)"
-)
 
 
 # --- containers -------------------------------------------------------------------------------------------------------
@@ -598,4 +519,4 @@ def structured_value_sql(sql: str, kind: SqlType) -> str:
     return f"list_transform([sf_string({sql})], lambda s: {template.format(s='s[3:]')})[1]"
 
 
-__all__ = ["array_of", "from_variant_sql", "item_sql", "json_sql", "json_text", "object_of", "path", "to_variant_sql"]
+__all__ = ["array_of", "from_variant_sql", "item_sql", "json_text", "object_of", "path", "to_variant_sql"]

@@ -11,7 +11,7 @@ from polynya.dialect import calls, casts
 from polynya.dialect.binder import Binder, Scope, dynamic_name
 from polynya.dialect.expansion import expand
 from polynya.dialect.expression import Expr, derive, quote
-from polynya.dialect.naming import position, resolve_identifier
+from polynya.dialect.naming import check_list_length, position, resolve_identifier
 from polynya.dialect.scope import Relation, Source, SourceColumn, source_columns, stored_names
 from polynya.dialect.table_functions import TABLE_FUNCTIONS
 from polynya.errors import compilation_error, invalid_identifier, unsupported
@@ -267,7 +267,11 @@ def _staged(inner: exp.Expr, node: exp.Table, binder: Binder) -> Source:
     if execution is None:
         raise unsupported("staged files here")
     select = node.find_ancestor(exp.Select)
-    width = max((_column_number(item) for item in select.find_all(exp.Parameter, exp.Identifier)), default=1) if select else 1
+    width = (
+        max((_column_number(item) for item in select.find_all(exp.Parameter, exp.Identifier)), default=1)
+        if select
+        else 1
+    )
     relation = staged_relation(location, options, binder.context, execution.stages, execution.connection, max(width, 1))
     columns, hidden = (
         [SourceColumn(column.name, column.type, column.nullable, column.stored_as) for column in listed]
@@ -332,6 +336,7 @@ def _function_item(node: exp.Expr, binder: Binder) -> tuple[Source, str | None, 
 
 def values_source(node: exp.Values, binder: Binder) -> Source:
     """``VALUES (1, 'a'), (2, 'b')``: columns COLUMN1, COLUMN2 ... of the rows' common types."""
+    check_list_length(len(node.expressions))
     rows = [
         [binder.expression(item) for item in (row.expressions if isinstance(row, exp.Tuple) else [row])]
         for row in node.expressions

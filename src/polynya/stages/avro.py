@@ -23,7 +23,7 @@ def avro_to_parquet(source: Path, target: Path, name: str) -> None:
 
     try:
         with source.open("rb") as stream:
-            reader = fastavro.reader(stream)
+            reader: Any = fastavro.reader(stream)
             schema = pa.schema([(field["name"], _arrow(field["type"])) for field in reader.writer_schema["fields"]])
             with pq.ParquetWriter(target, schema) as writer:
                 batch: list[dict[str, Any]] = []

@@ -19,7 +19,7 @@ from polynya.stages.csv import CsvFile, CsvScan
 from polynya.stages.csv_parser import Record, write_rows
 from polynya.stages.formats import FileFormat
 from polynya.stages.store import StagedFile, StageLocation, StageStore
-from polynya.stages.variant_sql import object_sql
+from polynya.stages.variant_sql import INTEGERS, decimal_digits, object_sql, variant_sql
 from polynya.storage.connection import Connection
 from polynya.types.sqltype import (
     BINARY,
@@ -285,22 +285,11 @@ def _parquet_rows(connection: Connection, path: Path, file: StagedFile, file_for
 
 def _native(sql: str, kind: DuckDBPyType, as_text: bool, logical: bool) -> tuple[SqlType, str]:
     """Snowflake's type of a Parquet column, and SQL of its value in that type's engine form."""
+    if kind.id in INTEGERS:
+        return number(38, 0), f"CAST({sql} AS DECIMAL(38,0))"
     match kind.id:
-        case (
-            "tinyint"
-            | "smallint"
-            | "integer"
-            | "bigint"
-            | "utinyint"
-            | "usmallint"
-            | "uinteger"
-            | "ubigint"
-            | "hugeint"
-        ):
-            return number(38, 0), f"CAST({sql} AS DECIMAL(38,0))"
         case "decimal":
-            digits = dict(kind.children)
-            return number(digits["precision"], digits["scale"]), sql
+            return number(*decimal_digits(kind)), sql
         case "float" | "double":
             return FLOAT, f"CAST({sql} AS DOUBLE)"
         case "boolean":
@@ -317,8 +306,6 @@ def _native(sql: str, kind: DuckDBPyType, as_text: bool, logical: bool) -> tuple
             return VARCHAR, f"CAST({sql} AS VARCHAR)"
         case "blob":
             return (VARCHAR, f"decode({sql})") if as_text else (BINARY, sql)
-    from polynya.stages.variant_sql import variant_sql
-
     return VARIANT, f"CAST({variant_sql(sql, kind, binary_as_text=as_text)} AS JSON)"
 
 

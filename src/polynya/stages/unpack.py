@@ -128,8 +128,8 @@ def _inflate(path: Path, window: int) -> Iterator[bytes]:
                         raise EOFError("data after the end of the stream")
                     engine = zlib.decompressobj(window)
                 started = True
-                if output := engine.decompress(block):
+                if output := engine.decompress(block, _CHUNK):
                     yield output
-                block = engine.unused_data
+                block = engine.unconsumed_tail or engine.unused_data
         if not engine.eof:
             raise EOFError("unexpected end of file" if started else "empty file")

@@ -8,7 +8,7 @@ from duckdb.sqltypes import DuckDBPyType
 
 from polynya.types.variant import ESCAPED_TAG
 
-_INTEGERS = {
+INTEGERS = {
     "tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "uhugeint",
 }  # fmt: skip
 
@@ -23,12 +23,12 @@ def variant_sql(value: str, kind: DuckDBPyType, *, binary_as_text: bool = True, 
         depth: of nesting, for the names of lambda parameters.
     """
     name = kind.id
-    if name in _INTEGERS:
+    if name in INTEGERS:
         return f"CAST({value} AS VARCHAR)"
     match name:
         case "decimal":
             text = f"CAST({value} AS VARCHAR)"
-            if dict(kind.children)["scale"] == 0:
+            if decimal_digits(kind)[1] == 0:
                 return text
             return f"CAST(sf_variant_decimal(rtrim(rtrim({text}, '0'), '.')) AS VARCHAR)"
         case "double" | "float":
@@ -49,17 +49,21 @@ def variant_sql(value: str, kind: DuckDBPyType, *, binary_as_text: bool = True, 
             return _tagged("B", f"hex({value})")
         case "list" | "array":
             item = f"e{depth}"
-            inner = variant_sql(item, kind.children[0][1], binary_as_text=binary_as_text, depth=depth + 1)
+            inner = variant_sql(item, child_types(kind)[0][1], binary_as_text=binary_as_text, depth=depth + 1)
             joined = (
                 f"list_aggregate(list_transform({value}, lambda {item}: coalesce({inner}, 'null')), 'string_agg', ',')"
             )
             return f"CASE WHEN {value} IS NOT NULL THEN '[' || coalesce({joined}, '') || ']' END"
         case "struct":
-            fields = [(field, f"struct_extract({value}, {_quoted(field)})", child) for field, child in kind.children]
+            fields = [
+                (field, f"struct_extract({value}, {_quoted(field)})", child) for field, child in child_types(kind)
+            ]
             return f"CASE WHEN {value} IS NOT NULL THEN {object_sql(fields, binary_as_text, depth)} END"
         case "map":
             item = f"e{depth}"
-            inner = variant_sql(f"{item}.value", kind.children[1][1], binary_as_text=binary_as_text, depth=depth + 1)
+            inner = variant_sql(
+                f"{item}.value", child_types(kind)[1][1], binary_as_text=binary_as_text, depth=depth + 1
+            )
             pairs = f"list_sort(map_entries({value}))"
             members = f"lambda {item}: CAST(to_json(CAST({item}.key AS VARCHAR)) AS VARCHAR) || ':' || coalesce({inner}, 'null')"
             joined = f"list_aggregate(list_transform({pairs}, {members}), 'string_agg', ',')"
@@ -80,6 +84,17 @@ def object_sql(fields: list[tuple[str, str, DuckDBPyType]], binary_as_text: bool
         key = _quoted(json.dumps(name, ensure_ascii=False) + ":")
         members.append(f"{key} || {variant_sql(value, kind, binary_as_text=binary_as_text, depth=depth)}")
     return f"'{{' || concat_ws(',', {', '.join(members)}) || '}}'" if members else "'{}'"
+
+
+def child_types(kind: DuckDBPyType) -> list[tuple[str, DuckDBPyType]]:
+    """The names and types inside a list, struct or map."""
+    return [(name, child) for name, child in kind.children if isinstance(child, DuckDBPyType)]
+
+
+def decimal_digits(kind: DuckDBPyType) -> tuple[int, int]:
+    """Precision and scale of a decimal."""
+    found = dict(kind.children)
+    return int(str(found["precision"])), int(str(found["scale"]))
 
 
 def _tagged(kind: str, text: str) -> str:

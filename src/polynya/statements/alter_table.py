@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from polynya.catalog.model import ColumnDef, Sequence, Table
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import compilation_error, invalid_identifier, unsupported
@@ -32,26 +35,25 @@ def alter_table(execution: Execution, stream: TokenStream) -> ResultSet:
         return objects.done()
     table = catalog.get(context, "TABLE", parts, "Table")
     objects.check_type(table, wanted)
-    with objects.editing(table):
-        if table.dynamic_query and alter_dynamic_table(execution, stream, table):
-            return objects.done()
-        _alter(execution, stream, table)
-        stream.expect_end()
-    objects.save(execution, table)
+    with objects.editing(execution, table):
+        if not (table.dynamic_query and alter_dynamic_table(execution, stream, table)):
+            _alter(execution, stream, table)
     return objects.done()
 
 
 def _alter(execution: Execution, stream: TokenStream, table: Table) -> None:
     if stream.accept("RENAME", "TO"):
-        objects.rename(execution, table, stream.name())
+        new_name = stream.name()
+        stream.expect_end()
+        objects.rename(execution, table, new_name)
     elif stream.accept("RENAME", "COLUMN"):
         _rename_column(stream, table)
-        objects.save(execution, table)
+        stream.expect_end()
     elif stream.accept("RENAME", "CONSTRAINT"):
         old = stream.identifier()
         stream.expect("TO")
         _constraint(table, old)["name"] = stream.identifier()
-        objects.save(execution, table)
+        stream.expect_end()
     elif stream.accept("SWAP", "WITH"):
         _swap(execution, stream, table)
     elif stream.accept("ADD"):
@@ -60,15 +62,13 @@ def _alter(execution: Execution, stream: TokenStream, table: Table) -> None:
         _drop(execution, stream, table)
     elif stream.accept_one("ALTER", "MODIFY"):
         _alter_columns(execution, stream, table)
-        objects.save(execution, table)
     elif stream.accept("CLUSTER", "BY"):
         table.cluster_by = read_cluster_by(stream)
-        objects.save(execution, table)
+        stream.expect_end()
     elif stream.accept_one("SUSPEND RECLUSTER", "RESUME RECLUSTER"):
-        pass
+        stream.expect_end()
     else:
         _settings(execution, stream, table)
-        objects.save(execution, table)
 
 
 def _settings(execution: Execution, stream: TokenStream, table: Table) -> None:
@@ -83,6 +83,7 @@ def _settings(execution: Execution, stream: TokenStream, table: Table) -> None:
         objects.unset_properties(stream, table)
     else:
         raise stream.error()
+    stream.expect_end()
 
 
 def find_column(table: Table, name: str) -> ColumnDef:
@@ -122,6 +123,7 @@ def _swap(execution: Execution, stream: TokenStream, table: Table) -> None:
     catalog, context = execution.context.catalog, execution.context
     other = catalog.get(context, "TABLE", stream.name(), "Table")
     objects.check_type(other, "TABLE")
+    stream.expect_end()
     if (table.kind == "TEMPORARY") != (other.kind == "TEMPORARY"):
         raise compilation_error(2271, "0A000", "A temporary table cannot be swapped with a permanent one.")
     temporary = context.temporary
@@ -140,7 +142,7 @@ def _swap(execution: Execution, stream: TokenStream, table: Table) -> None:
 def _add(execution: Execution, stream: TokenStream, table: Table) -> None:
     if stream.at_one("CONSTRAINT", "PRIMARY KEY", "FOREIGN KEY") or stream.at("UNIQUE", "("):
         set_constraints(table, [read_constraint(execution, stream)])
-        objects.save(execution, table)
+        stream.expect_end()
         return
     if stream.at("ROW", "ACCESS"):
         raise unsupported("ROW ACCESS POLICY")
@@ -148,7 +150,7 @@ def _add(execution: Execution, stream: TokenStream, table: Table) -> None:
         table.options["SEARCH_OPTIMIZATION"] = True
         if stream.accept("ON"):
             stream.index = len(stream.tokens)
-        objects.save(execution, table)
+        stream.expect_end()
         return
     stream.accept("COLUMN")
     texts = []
@@ -170,7 +172,6 @@ def _add(execution: Execution, stream: TokenStream, table: Table) -> None:
     if texts:
         table_change.add_columns(execution, table, texts)
         set_constraints(table, constraints)
-    objects.save(execution, table)
 
 
 def _drop(execution: Execution, stream: TokenStream, table: Table) -> None:
@@ -191,7 +192,7 @@ def _drop(execution: Execution, stream: TokenStream, table: Table) -> None:
         _drop_columns(execution, stream, table)
         return
     stream.accept_one("CASCADE", "RESTRICT")
-    objects.save(execution, table)
+    stream.expect_end()
 
 
 def _drop_keys(table: Table, matches: object) -> None:
@@ -221,30 +222,39 @@ def _drop_columns(execution: Execution, stream: TokenStream, table: Table) -> No
         table_change.drop_columns(execution, table, columns)
         dropped = {column.name for column in columns}
         _drop_keys(table, lambda constraint: bool(dropped & set(constraint["columns"])))
-    objects.save(execution, table)
 
 
 def _alter_columns(execution: Execution, stream: TokenStream, table: Table) -> None:
+    """All clauses are read before any of them changes rows."""
+    changes: list[Callable[[], None]] = []
     parenthesis = stream.accept("(")
     while True:
         stream.accept("COLUMN")
         column = find_column(table, stream.identifier())
-        _alter_column(execution, stream, table, column)
+        change = _alter_column(execution, stream, table, column)
+        if change is not None:
+            changes.append(change)
         if not stream.accept(","):
             break
     if parenthesis:
         stream.expect(")")
+    stream.expect_end()
+    for change in changes:
+        change()
 
 
-def _alter_column(execution: Execution, stream: TokenStream, table: Table, column: ColumnDef) -> None:
+def _alter_column(
+    execution: Execution, stream: TokenStream, table: Table, column: ColumnDef
+) -> Callable[[], None] | None:
+    """Reads one clause; answers what is to be done to the rows, if anything."""
     if stream.accept("DROP", "DEFAULT"):
         column.default, column.autoincrement = None, None
     elif stream.accept("SET", "DEFAULT"):
         _set_default(execution, stream, column)
     elif stream.accept_one("SET NOT NULL", "NOT NULL"):
-        table_change.set_not_null(execution, table, column)
+        return partial(table_change.set_not_null, execution, table, column)
     elif stream.accept_one("DROP NOT NULL", "NULL"):
-        table_change.drop_not_null(execution, table, column)
+        return partial(table_change.drop_not_null, execution, table, column)
     elif stream.accept("COMMENT"):
         column.comment = stream.string()
     elif stream.accept("UNSET", "COMMENT"):
@@ -256,11 +266,13 @@ def _alter_column(execution: Execution, stream: TokenStream, table: Table, colum
             column.tags.pop(name, None)
     elif stream.at_one("SET MASKING", "UNSET MASKING", "SET PROJECTION", "UNSET PROJECTION"):
         raise unsupported("policies on columns")
-    elif stream.accept_one("SET DATA TYPE", "TYPE", "SET TYPE") or not stream.done:
-        kind = read_column_type(execution, stream)
-        table_change.set_type(execution, table, column, kind)
-    else:
+    elif stream.done:
         raise stream.error()
+    else:
+        stream.accept_one("SET DATA TYPE", "SET TYPE", "TYPE")
+        kind = read_column_type(execution, stream)
+        return partial(table_change.set_type, execution, table, column, kind)
+    return None
 
 
 def _set_default(execution: Execution, stream: TokenStream, column: ColumnDef) -> None:

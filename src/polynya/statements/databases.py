@@ -112,8 +112,17 @@ def alter(execution: Execution, stream: TokenStream) -> ResultSet:
     item = catalog.get(context, kind, parts)
     if item.id < 0:
         raise compilation_error(3001, "42501", "Insufficient privileges to operate on schema 'INFORMATION_SCHEMA'")
+    with objects.editing(execution, item):
+        _alter(execution, stream, item, kind)
+    return objects.done()
+
+
+def _alter(execution: Execution, stream: TokenStream, item: Database | Schema, kind: str) -> None:
+    catalog, context = execution.context.catalog, execution.context
     if stream.accept("RENAME", "TO"):
-        objects.rename(execution, item, stream.name())
+        new_name = stream.name()
+        stream.expect_end()
+        objects.rename(execution, item, new_name)
     elif stream.accept("SWAP", "WITH"):
         _swap(execution, item, catalog.get(context, kind, stream.name()))
     elif stream.accept("SET", "TAG"):
@@ -131,8 +140,6 @@ def alter(execution: Execution, stream: TokenStream) -> ResultSet:
     else:
         raise stream.error()
     stream.expect_end()
-    catalog.update(item)
-    return objects.done()
 
 
 def _name_is_left_out(stream: TokenStream) -> bool:

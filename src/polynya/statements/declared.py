@@ -97,8 +97,16 @@ def alter(execution: Execution, stream: TokenStream) -> ResultSet:
         if if_exists:
             return objects.done()
         item = catalog.get(context, kind, parts)
+    with objects.editing(execution, item):
+        _alter(execution, stream, item)
+    return objects.done()
+
+
+def _alter(execution: Execution, stream: TokenStream, item: GenericObject) -> None:
     if stream.accept("RENAME", "TO"):
-        objects.rename(execution, item, stream.name())
+        new_name = stream.name()
+        stream.expect_end()
+        objects.rename(execution, item, new_name)
     elif stream.accept_one("ADD", "DROP", "UNSET ALLOWED_VALUES"):
         _change_values(stream, item, stream.tokens[stream.index - 1].text.upper())
     elif stream.accept("SET", "TAG"):
@@ -115,8 +123,6 @@ def alter(execution: Execution, stream: TokenStream) -> ResultSet:
     else:
         raise stream.error()
     stream.expect_end()
-    objects.save(execution, item)
-    return objects.done()
 
 
 def _change_values(stream: TokenStream, item: GenericObject, verb: str) -> None:

@@ -101,7 +101,6 @@ def alter_dynamic_table(execution: Execution, stream: TokenStream, table: Table)
     else:
         return False
     stream.expect_end()
-    objects.save(execution, table)
     return True
 
 
@@ -116,4 +115,3 @@ def refresh(execution: Execution, table: Table) -> None:
     table_build.fill_from_query(execution, fresh, bound)
     table.stored_as = fresh.stored_as
     table.options["DATA_TIMESTAMP"] = objects.now().isoformat()
-    objects.save(execution, table)

@@ -157,7 +157,8 @@ def _limited(files: list[StagedFile], limit: Any) -> list[StagedFile]:
     """SIZE_LIMIT: files until their size passes it; at least one."""
     if limit in (None, "", "NULL", "null"):
         return files
-    total, chosen = 0, []
+    total = 0
+    chosen: list[StagedFile] = []
     for file in files:
         if chosen and total >= int(limit):
             break

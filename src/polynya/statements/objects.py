@@ -256,11 +256,15 @@ def _follow_rename(execution: Execution, item: CatalogObject, old_path: list[str
 
 
 @contextmanager
-def editing(item: CatalogObject) -> Iterator[None]:
-    """A block that changes an object in place: if it fails, the object is as before."""
+def editing(execution: Execution, item: CatalogObject) -> Iterator[None]:
+    """A block that changes an object in place: it is saved at the end, and as before if the block fails.
+
+    What reaches beyond the object (its name's place, its rows) must come last in the block.
+    """
     before = {field.name: copy.deepcopy(getattr(item, field.name)) for field in fields(item)}
     try:
         yield
+        save(execution, item)
     except BaseException:
         for name, value in before.items():
             setattr(item, name, value)

@@ -76,17 +76,19 @@ def alter_sequence(execution: Execution, stream: TokenStream) -> ResultSet:
         return objects.done()
     sequence = catalog.get(context, "SEQUENCE", parts)
     if stream.accept("RENAME", "TO"):
-        objects.rename(execution, sequence, stream.name())
+        new_name = stream.name()
+        stream.expect_end()
+        objects.rename(execution, sequence, new_name)
         return objects.done()
-    if stream.accept("UNSET"):
-        stream.expect("COMMENT")
-        sequence.comment = ""
-    else:
-        stream.accept("SET")
-        start = sequence.start
-        _read_options(stream, sequence)
-        if sequence.start != start:
-            raise compilation_error(2261, "0A000", "A sequence's START cannot be changed.")
-    stream.expect_end()
-    objects.save(execution, sequence)
+    with objects.editing(execution, sequence):
+        if stream.accept("UNSET"):
+            stream.expect("COMMENT")
+            sequence.comment = ""
+        else:
+            stream.accept("SET")
+            start = sequence.start
+            _read_options(stream, sequence)
+            if sequence.start != start:
+                raise compilation_error(2261, "0A000", "A sequence's START cannot be changed.")
+        stream.expect_end()
     return objects.done()

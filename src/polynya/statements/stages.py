@@ -118,6 +118,7 @@ def describe(execution: Execution, stream: TokenStream) -> ResultSet:
 
 
 def _described(item: Stage) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]]
     if "FORMAT_NAME" in item.file_format:
         found = [("STAGE_FILE_FORMAT", "FORMAT_NAME", "String", str(item.file_format["FORMAT_NAME"]), "")]
     else:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from polynya.dialect import casts, semistructured
+from polynya.dialect import casts, variant_text
 from polynya.dialect.expression import Expr, quote, quote_string
 from polynya.dialect.query import BoundQuery, bind_query
 from polynya.errors import SnowflakeError, compilation_error, unsupported
@@ -199,7 +199,7 @@ def _file_query(unload: Unload) -> str:
         case "PARQUET":
             items = [_parquet_value(expr) for expr in columns]
         case "JSON":
-            items = [f"coalesce({semistructured.json_sql(columns[0].sql, unload.execution.context)}, 'null')"]
+            items = [f"coalesce({variant_text.json_sql(columns[0].sql, unload.execution.context)}, 'null')"]
         case _:
             items = [_csv_line(unload, columns)]
     order = ""
@@ -229,7 +229,7 @@ def _csv_field(unload: Unload, column: Expr) -> str:
     if overrides:
         context = replace(context, parameters={**context.parameters, **overrides})
     if column.type.is_semistructured:
-        text = semistructured.json_sql(column.sql, context)
+        text = variant_text.json_sql(column.sql, context)
     else:
         text = casts.as_text(column, context).sql
     null = quote_string(options["NULL_IF"][0] if options["NULL_IF"] else "")

@@ -103,10 +103,19 @@ def alter_user(execution: Execution, stream: TokenStream) -> ResultSet:
         if if_exists:
             return objects.done()
         user = catalog.get(context, "USER", [name])
+    with objects.editing(execution, user):
+        _alter_user(execution, stream, user)
+    return objects.done()
+
+
+def _alter_user(execution: Execution, stream: TokenStream, user: User) -> None:
+    context, name = execution.context, user.name
     if stream.accept("RENAME", "TO"):
         if name == context.user:
             raise SnowflakeError(3001, "42501", "SQL access control error:\nThe current user cannot be renamed.")
-        objects.rename(execution, user, stream.name())
+        new_name = stream.name()
+        stream.expect_end()
+        objects.rename(execution, user, new_name)
     elif stream.accept("RESET", "PASSWORD"):
         user.must_change_password = True
     elif stream.accept("ABORT", "ALL", "QUERIES"):
@@ -123,8 +132,6 @@ def alter_user(execution: Execution, stream: TokenStream) -> ResultSet:
     else:
         raise stream.error()
     stream.expect_end()
-    catalog.update(user)
-    return objects.done()
 
 
 def _unset(stream: TokenStream, user: User) -> None:
@@ -185,8 +192,17 @@ def alter_role(execution: Execution, stream: TokenStream) -> ResultSet:
         if if_exists:
             return objects.done()
         role = catalog.get(context, "ROLE", [name])
+    with objects.editing(execution, role):
+        _alter_role(execution, stream, role)
+    return objects.done()
+
+
+def _alter_role(execution: Execution, stream: TokenStream, role: Role) -> None:
+    context, name = execution.context, role.name
     if stream.accept("RENAME", "TO"):
-        objects.rename(execution, role, stream.name())
+        new_name = stream.name()
+        stream.expect_end()
+        objects.rename(execution, role, new_name)
         if context.role == name:
             context.role = role.name
     elif stream.accept("SET", "TAG"):
@@ -201,5 +217,3 @@ def alter_role(execution: Execution, stream: TokenStream) -> ResultSet:
     else:
         raise stream.error()
     stream.expect_end()
-    catalog.update(role)
-    return objects.done()

@@ -130,8 +130,16 @@ def alter_view(execution: Execution, stream: TokenStream) -> ResultSet:
         return objects.done()
     view = catalog.get(context, "TABLE", parts, "View")
     objects.check_type(view, "VIEW")
+    with objects.editing(execution, view):
+        _alter(execution, stream, view)
+    return objects.done()
+
+
+def _alter(execution: Execution, stream: TokenStream, view: View) -> None:
     if stream.accept("RENAME", "TO"):
-        objects.rename(execution, view, stream.name())
+        new_name = stream.name()
+        stream.expect_end()
+        objects.rename(execution, view, new_name)
     elif stream.accept("SET", "SECURE"):
         view.secure = True
     elif stream.accept("UNSET", "SECURE"):
@@ -150,8 +158,6 @@ def alter_view(execution: Execution, stream: TokenStream) -> ResultSet:
     else:
         raise stream.error()
     stream.expect_end()
-    objects.save(execution, view)
-    return objects.done()
 
 
 def _alter_column(execution: Execution, stream: TokenStream, view: View) -> None:

@@ -84,6 +84,13 @@ def alter_warehouse(execution: Execution, stream: TokenStream) -> ResultSet:
         if if_exists:
             return objects.done()
         warehouse = catalog.get(context, "WAREHOUSE", [name])
+    with objects.editing(execution, warehouse):
+        _alter(execution, stream, warehouse)
+    return objects.done()
+
+
+def _alter(execution: Execution, stream: TokenStream, warehouse: Warehouse) -> None:
+    context, name = execution.context, warehouse.name
     if stream.accept("SUSPEND"):
         _switch(warehouse, "SUSPENDED", "suspended", 90064)
     elif stream.accept("RESUME"):
@@ -92,7 +99,9 @@ def alter_warehouse(execution: Execution, stream: TokenStream) -> ResultSet:
     elif stream.accept("ABORT", "ALL", "QUERIES"):
         _abort(execution, name)
     elif stream.accept("RENAME", "TO"):
-        objects.rename(execution, warehouse, stream.name())
+        new_name = stream.name()
+        stream.expect_end()
+        objects.rename(execution, warehouse, new_name)
         if context.warehouse == name:
             context.warehouse = warehouse.name
     elif stream.accept("SET", "TAG"):
@@ -107,8 +116,6 @@ def alter_warehouse(execution: Execution, stream: TokenStream) -> ResultSet:
     else:
         raise stream.error()
     stream.expect_end()
-    catalog.update(warehouse)
-    return objects.done()
 
 
 def _switch(warehouse: Warehouse, state: str, verb: str, code: int) -> None:

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -81,8 +80,6 @@ class Connection:
         # Ids of the open transaction and of the last one that ended: CURRENT_TRANSACTION, LAST_TRANSACTION.
         self.transaction_id: int | None = None
         self.last_transaction_id: int | None = None
-        # When the open transaction began, or None.
-        self.transaction_start: datetime | None = None
         self._explicit = False
         self._started = False  # whether DuckDB has a transaction open for us
         self._aborted = False  # whether DuckDB refuses that transaction

@@ -49,7 +49,9 @@ NUMBERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("call", "rows", "expected", "kind"), NUMBERS, ids=[f"{case[0]} {case[1][:20]}" for case in NUMBERS])
+@pytest.mark.parametrize(
+    ("call", "rows", "expected", "kind"), NUMBERS, ids=[f"{case[0]} {case[1][:20]}" for case in NUMBERS]
+)
 def test_aggregates(run, call, rows, expected, kind):
     answer = run(f"SELECT {call} FROM {rows}")
     assert (answer.value, answer.type) == (expected, kind)
@@ -72,7 +74,9 @@ def test_texts_and_arrays(run, call, expected):
 
 
 def test_aggregates_of_nothing(run):
-    row = run("SELECT LISTAGG(column1), ARRAY_AGG(column1), OBJECT_AGG('a', column1), COUNT(column1), SUM(column1) FROM VALUES (NULL::INT)").rows[0]
+    row = run(
+        "SELECT LISTAGG(column1), ARRAY_AGG(column1), OBJECT_AGG('a', column1), COUNT(column1), SUM(column1) FROM VALUES (NULL::INT)"
+    ).rows[0]
     assert row == ("", "[]", "{}", 0, None)
 
 
@@ -93,7 +97,9 @@ def test_errors(run, query, code):
 
 
 def test_exact_sums_and_means_of_large_numbers(run):
-    row = run("SELECT SUM(column1), AVG(column1) FROM VALUES (12345678901234567890.12), (12345678901234567890.15)").rows[0]
+    row = run(
+        "SELECT SUM(column1), AVG(column1) FROM VALUES (12345678901234567890.12), (12345678901234567890.15)"
+    ).rows[0]
     assert row == (Decimal("24691357802469135780.27"), Decimal("12345678901234567890.13500000"))
 
 

@@ -70,7 +70,9 @@ def test_wrong_arguments(run, call, code):
 
 def test_history_rows():
     now = datetime.now(UTC)
-    table = history_table([{"QUERY_ID": "q", "SESSION_ID": 7, "START_TIME": now, "TOTAL_ELAPSED_TIME": 5, "ERROR_CODE": 904}])
+    table = history_table(
+        [{"QUERY_ID": "q", "SESSION_ID": 7, "START_TIME": now, "TOTAL_ELAPSED_TIME": 5, "ERROR_CODE": 904}]
+    )
     row = table.to_pylist()[0]
     assert table.column_names == [column.name for column in COLUMNS]
     assert (row["QUERY_ID"], row["SESSION_ID"], row["EXECUTION_TIME"], row["ERROR_CODE"]) == ("q", 7, 5, "000904")

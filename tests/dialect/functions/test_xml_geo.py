@@ -29,7 +29,8 @@ def test_values(evaluate, expression, expected):
 
 
 @pytest.mark.parametrize(
-    ("expression", "code"), [("PARSE_XML('<a>')", 100100), ("TO_GEOGRAPHY('x')", 100205), ("ST_AREA(TO_GEOGRAPHY('POINT(1 2)'))", 2)]
+    ("expression", "code"),
+    [("PARSE_XML('<a>')", 100100), ("TO_GEOGRAPHY('x')", 100205), ("ST_AREA(TO_GEOGRAPHY('POINT(1 2)'))", 2)],
 )
 def test_errors(evaluate, expression, code):
     with pytest.raises(SnowflakeError) as raised:

@@ -48,7 +48,7 @@ def _distinct(call: Call) -> str:
     return "DISTINCT " if call.distinct else ""
 
 
-def is_star(node: exp.Expression) -> bool:
+def is_star(node: exp.Expr) -> bool:
     """Whether an argument is ``*`` or ``t.*``."""
     return isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star))
 
@@ -59,10 +59,10 @@ def is_star(node: exp.Expression) -> bool:
 @aggregate("COUNT", args=(0, None))
 def count(call: Call) -> Expr:
     """COUNT(*), COUNT(x), COUNT(x, y) (rows where none is NULL), COUNT(t.*) (rows without any NULL)."""
+    values: list[Expr] = []
     if not call.nodes or isinstance(call.nodes[0], exp.Star):
-        sql, values = "count(*)", []
+        sql = "count(*)"
     else:
-        values = []
         for index, node in enumerate(call.nodes):
             values += [expr for _, expr in call.binder.star_columns(node)] if is_star(node) else [call.arg(index)]
         keys = [casts.groupable(value).sql for value in values]
@@ -249,7 +249,7 @@ def _finite(call: Call, template: str, *values: str) -> str:
         template: the call, with ``{0}``, ``{1}`` for the values.
     """
     # 0 for numbers, NaN where one is infinite, NULL where one is missing
-    finite = f"isfinite({' + '.join(f'{value} * 0' for value in reversed(values))})"
+    finite = f"isfinite({' + '.join(f'({value}) * 0' for value in reversed(values))})"
     statistic = call.windowed_call(f"{template.format(*values)} FILTER (WHERE {finite})")
     if call.name == "CORR":  # of a constant: none
         statistic = f"nullif({statistic}, 'NaN'::DOUBLE)"

@@ -85,8 +85,10 @@ def _visible_files(call: Call) -> pa.Table:
     for stage in listed:
         schema = catalog.by_id(stage.parent)
         database = catalog.by_id(schema.parent) if isinstance(schema, Schema) else None
-        if not isinstance(database, Database) or database.name != context.database or stage.url.startswith("s3"):
+        if not isinstance(schema, Schema) or not isinstance(database, Database) or database.name != context.database:
             continue
+        if stage.url.startswith("s3"):
+            continue  # too far away to be listed in passing
         full = catalog.full_name(stage)
         names = [f"{database.name}.{schema.name}.{stage.name}", f"{schema.name}.{stage.name}"]
         if schema.name == context.schema:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from polynya.dialect import casts, semistructured
+from polynya.dialect import casts, semistructured, variant_text
 from polynya.dialect.engine_functions import python_function
 from polynya.dialect.expression import Expr, derive, once
 from polynya.dialect.registry import Call, scalar
@@ -43,7 +43,7 @@ def _place(call: Call, kind: SqlType) -> Expr:
     if value.type.name in ("GEOGRAPHY", "GEOMETRY"):
         return value.typed(kind)
     if value.type.name in ("OBJECT", "VARIANT"):
-        value = derive(semistructured.json_sql(value.sql, call.context), VARCHAR, value)
+        value = derive(variant_text.json_sql(value.sql, call.context), VARCHAR, value)
     text = casts.coerce(value, VARCHAR, call.context)
     if text is None or value.type.name not in ("VARCHAR", "NULL"):
         raise call.wrong_types()

@@ -6,15 +6,16 @@ Sources: docs.snowflake.com/en/sql-reference/functions-semistructured.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
 
-from polynya.dialect import casts, semistructured
+from polynya.dialect import casts, semistructured, variant_text
 from polynya.dialect.engine_functions import MACROS, python_function
 from polynya.dialect.expression import Expr, derive, null, once, quote_string, string_literal
 from polynya.dialect.registry import Call, scalar
-from polynya.dialect.semistructured import NULL_VALUE, Step, from_variant_sql, path, to_variant_sql
+from polynya.dialect.semistructured import Step, from_variant_sql, path, to_variant_sql
 from polynya.errors import SnowflakeError, compilation_error
 from polynya.storage.errors import raise_sql
 from polynya.types import variant
@@ -97,7 +98,7 @@ def check_json(call: Call) -> Expr:
 @scalar("TO_JSON", args=1)
 def to_json(call: Call) -> Expr:
     value = call.arg(0)
-    return derive(semistructured.json_sql(as_variant(value).sql, call.context), VARCHAR, value)
+    return derive(variant_text.json_sql(as_variant(value).sql, call.context), VARCHAR, value)
 
 
 @scalar("JSON_EXTRACT_PATH_TEXT", args=2)
@@ -215,12 +216,12 @@ def _get_path_values(values: pa.Array, paths: pa.Array) -> pa.Array:
     def find(text: str | None, steps_text: str | None) -> str | None:
         if text is None or steps_text is None:
             return None
-        found = variant.decode(text)
+        found: Any = variant.decode(text)
         for step in parse_path(steps_text):
             if (isinstance(step, str) and isinstance(found, dict) and step in found) or (
                 isinstance(step, int) and isinstance(found, list) and step < len(found)
             ):
-                found = found[step]
+                found = found[step]  # type: ignore[index]
             else:
                 return None
         return None if found is variant.UNDEFINED else variant.encode(found)
@@ -272,7 +273,7 @@ def _pairs(call: Call) -> list[tuple[Expr, Expr]]:
     return pairs
 
 
-def _is_star(node: exp.Expression) -> bool:
+def _is_star(node: exp.Expr) -> bool:
     return isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star))
 
 
@@ -427,91 +428,3 @@ def _accessor(call: Call, target: SqlType, kinds: tuple[str, ...]) -> Expr:
         return f"CASE WHEN sf_typeof({v}) IN ({listed}) THEN {converted} END"
 
     return derive(once(body, value), target, value, nullable=True)
-
-
-# --- MAP --------------------------------------------------------------------------------------------------------------
-
-
-def _map(call: Call, index: int = 0) -> Expr:
-    return container(call, index, "MAP")
-
-
-@scalar("MAP_KEYS", args=1)
-def map_keys(call: Call) -> Expr:
-    value = _map(call)
-    items = f"list_transform(json_keys({value.sql}), lambda k: {_map_key('k', value.type)})"
-    return derive(f"to_json({items})", SqlType("ARRAY", element=value.type.key), value)
-
-
-def _map_key(text: str, kind: SqlType) -> str:
-    """A map's key, a string in JSON, as an item of its own type."""
-    return f"{text}::JSON" if kind.key is not None and kind.key.name == "NUMBER" else f"to_json({text})"
-
-
-@scalar("MAP_SIZE", args=1)
-def map_size(call: Call) -> Expr:
-    value = _map(call)
-    return derive(f"CAST(len(json_keys({value.sql})) AS DECIMAL(10,0))", number(10, 0), value)
-
-
-@scalar("MAP_CONTAINS_KEY", args=2)
-def map_contains_key(call: Call) -> Expr:
-    key, value = _key_text(call, 0), _map(call, 1)
-    return derive(f"list_contains(json_keys({value.sql}), {key.sql})", BOOLEAN, key, value)
-
-
-def _key_text(call: Call, index: int) -> Expr:
-    key = call.arg(index)
-    return key if key.type.name == "VARCHAR" else derive(f"CAST({key.sql} AS VARCHAR)", VARCHAR, key)
-
-
-@scalar("MAP_INSERT", args=(3, 4))
-def map_insert(call: Call) -> Expr:
-    value, key, item = _map(call), _key_text(call, 1), call.arg(2)
-    element = value.type.element or VARIANT
-    content = as_variant(casts.cast(item, element, call.context) if element != VARIANT else item)
-    update = call.arg(3, BOOLEAN).sql if len(call) > 3 else "FALSE"
-    sql = f"sf_object_insert({value.sql}, {key.sql}, coalesce({content.sql}, {NULL_VALUE}), {update})"
-    return derive(sql, value.type, value, key, nullable=value.nullable or key.nullable)
-
-
-@scalar("MAP_DELETE", args=(2, None))
-def map_delete(call: Call) -> Expr:
-    return _filter_map(call, "NOT ")
-
-
-@scalar("MAP_PICK", args=(2, None))
-def map_pick(call: Call) -> Expr:
-    return _filter_map(call, "")
-
-
-def _filter_map(call: Call, negation: str) -> Expr:
-    value = _map(call)
-    first = call.arg(1)
-    if len(call) == 2 and first.type.name == "ARRAY":
-        keys = [first]
-        listed = f"list_transform(sf_items({first.sql}), lambda e: sf_string(e))"
-    else:
-        keys = [_key_text(call, index) for index in range(1, len(call))]
-        listed = f"[{', '.join(key.sql for key in keys)}]"
-
-    def body(v: str) -> str:
-        condition = f"{negation}list_contains({listed}, sf_a.k)"
-        return (
-            f"CASE WHEN {v} IS NOT NULL THEN sf_object(list_filter(sf_attributes({v}), lambda sf_a: {condition})) END"
-        )
-
-    return derive(once(body, value), value.type, value, *keys)
-
-
-@scalar("MAP_CAT", args=2)
-def map_cat(call: Call) -> Expr:
-    left, right = _map(call), _map(call, 1)
-
-    def body(x: str, y: str) -> str:
-        kept = f"list_filter(sf_attributes({x}), lambda sf_a: NOT list_contains(json_keys({y}), sf_a.k))"
-        return (
-            f"CASE WHEN {x} IS NOT NULL AND {y} IS NOT NULL THEN sf_object(list_concat({kept}, sf_attributes({y}))) END"
-        )
-
-    return derive(once(body, left, right), left.type, left, right)

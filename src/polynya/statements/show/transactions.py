@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from polynya.dialect.tokens import TokenStream
 from polynya.statements.base import Execution, statement
@@ -13,12 +13,13 @@ from polynya.types.resultset import ResultSet
 
 @dataclass(slots=True)
 class _Transaction:
-    started: datetime
+    """Its id counts the nanoseconds at which it began."""
+
+    id: int
 
     @property
-    def id(self) -> int:
-        """Nanoseconds of its beginning, as CURRENT_TRANSACTION answers."""
-        return int(self.started.timestamp() * 1_000_000) * 1000
+    def started(self) -> datetime:
+        return datetime.fromtimestamp(self.id / 1e9, UTC)
 
 
 @statement("SHOW TRANSACTIONS")
@@ -27,7 +28,7 @@ def show_transactions(execution: Execution, stream: TokenStream) -> ResultSet:
     stream.expect("SHOW", "TRANSACTIONS")
     stream.accept("IN", "ACCOUNT")
     stream.expect_end()
-    context, started = execution.context, execution.connection.transaction_start
+    context, number = execution.context, execution.connection.transaction_id
     return answer(
         [
             ("id", COUNT, lambda transaction: transaction.id),
@@ -38,5 +39,5 @@ def show_transactions(execution: Execution, stream: TokenStream) -> ResultSet:
             ("state", TEXT, lambda transaction: "running"),
             ("scope", COUNT, lambda transaction: 0),
         ],
-        [_Transaction(started)] if started is not None else [],
+        [_Transaction(number)] if number is not None else [],
     )
