@@ -190,11 +190,23 @@ class Catalog:
         with self._lock:
             self._objects.pop(item.id, None)
 
+    def forget_temporary(self, context: Context) -> None:
+        """Forgets all temporary objects of a session that ends."""
+        with self._lock:
+            for item in context.temporary.values():
+                self._objects.pop(item.id, None)
+        context.temporary.clear()
+
     # --- reading -----------------------------------------------------------------------------------------------------
 
     def by_id(self, object_id: int) -> CatalogObject | None:
         """An object, dropped or not, temporary ones included."""
         return self._objects.get(object_id)
+
+    def every(self) -> list[CatalogObject]:
+        """All objects, dropped ones and those of sessions included."""
+        with self._lock:
+            return list(self._objects.values())
 
     def all(self, kind: str) -> list[Any]:
         """All objects of a kind that are to be found, in order of creation."""
@@ -350,18 +362,22 @@ class Catalog:
 
     # --- grants ------------------------------------------------------------------------------------------------------
 
-    def grant(self, grant: Grant) -> None:
-        """Adds a grant; with the grant option if either the old or the new one has it."""
+    def grant(self, *grants: Grant) -> None:
+        """Adds grants in one step; each has the grant option if either the old or the new one has it."""
         with self._lock:
-            key = privileges.key_of(grant)
-            old = self._grants.get(key)
-            if old is not None:
-                grant = replace(old, grant_option=old.grant_option or grant.grant_option)
-            elif grant.created_on is None:
-                grant = replace(grant, created_on=_now())
+            added: dict[tuple, Grant] = {}
+            for grant in grants:
+                key = privileges.key_of(grant)
+                old = self._grants.get(key)
+                if old is not None:
+                    grant = replace(old, grant_option=old.grant_option or grant.grant_option)
+                elif grant.created_on is None:
+                    grant = replace(grant, created_on=_now())
+                added[key] = grant
             with self._database:
-                file.save_grant(self._database, key, grant)
-            self._grants[key] = grant
+                for key, grant in added.items():
+                    file.save_grant(self._database, key, grant)
+            self._grants.update(added)
 
     def revoke(self, grant: Grant) -> bool:
         """Removes a grant; whether there was one."""

@@ -18,6 +18,7 @@ from polynya.session.query import Query, cancelled_by_user
 from polynya.session.results import ResultStore, StoredResult
 from polynya.session.session import Session
 from polynya.stages.store import StageStore
+from polynya.storage.cleanup import clean_up, keep_house
 from polynya.storage.engine import Engine
 
 # Deeply nested SQL is parsed, bound and written by recursion, much of it in compiled code on the thread's own stack.
@@ -43,12 +44,18 @@ class Account:
         self.home = home
         self.catalog = Catalog.open(home / "catalog.sqlite")
         self.engine = Engine.open(home, on_open=engine_functions.install)
+        clean_up(self.engine, self.catalog)
         self.stages = StageStore(home)
         self.results = ResultStore(home / "results")
         self.history = History(home / "history.sqlite")
         self.sessions: dict[int, Session] = {}
         self._queries: OrderedDict[str, Query] = OrderedDict()
         self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._housekeeper = threading.Thread(
+            target=keep_house, args=(self.engine, self.catalog, self._stop), name="housekeeper", daemon=True
+        )
+        self._housekeeper.start()
         sys.setrecursionlimit(max(RECURSION_LIMIT, sys.getrecursionlimit()))
         threading.stack_size(STACK_BYTES)
         self._workers = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="statement")
@@ -120,6 +127,7 @@ class Account:
         Returns:
             False if a statement does not react to being cancelled; the engine is left open then.
         """
+        self._stop.set()
         self.cancel_all()
         running = [query.future for query in self.running() if query.future is not None]
         stuck = wait(running, timeout=_CLOSE_SECONDS).not_done
@@ -130,6 +138,7 @@ class Account:
         self.results.close()
         self.history.close()
         if not stuck:
+            self._housekeeper.join()
             self.engine.close()
         self.catalog.close()
         return not stuck

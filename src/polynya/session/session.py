@@ -181,7 +181,7 @@ class Session:
         self.account.abort_all(self.id)
         with self._turn:
             self.account.stages.drop_temporary(self.context)
-            self.context.temporary.clear()
+            self.account.catalog.forget_temporary(self.context)
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
@@ -296,9 +296,9 @@ class Session:
             cancellable.runs_on(connection)
             execution: Execution | None = None
 
-            def nested(statement: str) -> ResultSet:
+            def nested(statement: str, binds: Binds | None = None) -> ResultSet:
                 assert execution is not None
-                return self._nested(query, execution, statement)
+                return self._nested(query, execution, statement, binds or {})
 
             try:
                 execution = Execution(context, connection, self.account.stages, self, nested)
@@ -319,7 +319,7 @@ class Session:
                     if len(ids) > _LAST_QUERY_IDS:
                         del ids[: _LAST_QUERY_IDS // 2]
 
-    def _nested(self, parent: Query, execution: Execution, text: str) -> ResultSet:
+    def _nested(self, parent: Query, execution: Execution, text: str, binds: Binds) -> ResultSet:
         """Runs a statement from within another one (EXECUTE IMMEDIATE, scripting, procedures)."""
         from polynya.statements import dispatch
 
@@ -332,7 +332,7 @@ class Session:
             if parent.cancelled is not None:
                 raise parent.cancelled
             context.query_id = child.id
-            child.result = self.account.results.put(child.id, dispatch.run(execution, text, {}, False))
+            child.result = self.account.results.put(child.id, dispatch.run(execution, text, binds, False))
             context.last_query_ids.append(child.id)
             answer = child.result.result_set()
         except SnowflakeError as error:

@@ -131,5 +131,7 @@ def _inflate(path: Path, window: int) -> Iterator[bytes]:
                 if output := engine.decompress(block, _CHUNK):
                     yield output
                 block = engine.unconsumed_tail or engine.unused_data
+        if not engine.eof and (rest := engine.flush()):
+            yield rest
         if not engine.eof:
             raise EOFError("unexpected end of file" if started else "empty file")

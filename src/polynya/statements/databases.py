@@ -124,7 +124,9 @@ def _alter(execution: Execution, stream: TokenStream, item: Database | Schema, k
         stream.expect_end()
         objects.rename(execution, item, new_name)
     elif stream.accept("SWAP", "WITH"):
-        _swap(execution, item, catalog.get(context, kind, stream.name()))
+        other = catalog.get(context, kind, stream.name())
+        stream.expect_end()
+        _swap(execution, item, other)
     elif stream.accept("SET", "TAG"):
         item.tags.update(objects.read_tags(execution, stream))
     elif stream.accept("UNSET", "TAG"):

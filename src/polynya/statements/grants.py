@@ -88,8 +88,7 @@ def grant(execution: Execution, stream: TokenStream) -> ResultSet:
         for item in target.items:
             _give_ownership(execution, target.kind, item, holder, keep_grants=current != "REVOKE CURRENT GRANTS")
         return objects.done()
-    for given in _grants(execution, privileges, target, holder, option):
-        execution.context.catalog.grant(given)
+    execution.context.catalog.grant(*_grants(execution, privileges, target, holder, option))
     return objects.done()
 
 
