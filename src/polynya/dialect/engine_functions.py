@@ -93,5 +93,7 @@ def _marked(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*arguments)
         except SnowflakeError as error:
             raise ValueError(f"\x02{error.code} {error.sqlstate} {error.message}\x03") from None
+        except RecursionError:
+            raise ValueError("\x02100069 22P02 Error parsing JSON: too many levels of nesting\x03") from None
 
     return call

@@ -46,6 +46,8 @@ class Account:
         self.engine = Engine.open(home, on_open=engine_functions.install)
         clean_up(self.engine, self.catalog)
         self.stages = StageStore(home)
+        with closing(self.engine.connect()) as connection:
+            history.open_history(connection)
         self.results = ResultStore(home / "results")
         self.history = History(home / "history.sqlite")
         self.sessions: dict[int, Session] = {}

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from polynya.catalog.model import Table
-from polynya.errors import SnowflakeError
 from polynya.stages.store import StagedFile, StageLocation
 from polynya.storage.connection import Connection
 
@@ -52,24 +51,19 @@ def key(location: StageLocation, file: StagedFile) -> str:
 
 def loaded_files(connection: Connection, table: Table) -> set[tuple[str, str]]:
     """(key, checksum) of the files that were loaded into a table."""
-    try:
-        found = connection.table(f"SELECT file, checksum FROM {_name(table)} WHERE table_id = {table.id}")
-    except SnowflakeError:
-        return set()  # there is no history yet
+    found = connection.table(f"SELECT file, checksum FROM {_name(table)} WHERE table_id = {table.id}")
     return set(zip(found.column(0).to_pylist(), found.column(1).to_pylist(), strict=True))
 
 
+def open_history(connection: Connection) -> None:
+    """Makes the history of stored tables where there is none; when the home is opened, before any load."""
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {STORED} ({_COLUMNS})")
+
+
 def prepare(connection: Connection, table: Table) -> None:
-    """Makes the table of the history; to be called outside of the load's own transaction."""
-    name = _name(table)
-    if name == TEMPORARY:
-        connection.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ({_COLUMNS})")
-        return
-    other = connection.sibling()
-    try:
-        other.execute(f"CREATE TABLE IF NOT EXISTS {name} ({_COLUMNS})")
-    finally:
-        other.close()
+    """Makes the history of a session's temporary tables, before a load into one of them."""
+    if _name(table) == TEMPORARY:
+        connection.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {TEMPORARY} ({_COLUMNS})")
 
 
 def record(
@@ -100,6 +94,7 @@ def all_loads(connection: Connection) -> list[dict[str, Any]]:
 
 def forget(connection: Connection, table: Table) -> None:
     """Removes a table's history, as TRUNCATE does."""
+    prepare(connection, table)
     if loaded_files(connection, table):
         connection.execute(f"DELETE FROM {_name(table)} WHERE table_id = {table.id}")
 

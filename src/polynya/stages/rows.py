@@ -70,6 +70,7 @@ class Rows:
         source: where ``columns`` are read from.
         raw: the same SELECT with documents as text that was not parsed (JSON), else "".
         parse: SQL that parses such a text ``{}``.
+        unchecked: the same SELECT with bad records as they are, where ``sql`` raises their errors, else "".
         has_metadata: the SELECT yields the metadata columns that are used.
     """
 
@@ -85,9 +86,9 @@ class Rows:
 
     @property
     def safe(self) -> str:
-        """The same SELECT, but documents that are not valid are bad records instead of errors."""
+        """The same SELECT, but records that cannot be read are bad records instead of errors."""
         if not self.parse:
-            return self.sql
+            return self.unchecked or self.sql
         value = f"TRY({self.parse.format('c1')})"
         return f"SELECT CASE WHEN NOT m_bad THEN {value} END AS c1, m_row, (m_bad OR {value} IS NULL) AS m_bad FROM ({self.raw})"
 
@@ -123,10 +124,28 @@ def csv_rows(
             return Rows(file.staged, sql, file)
     parsed = csv.parse(store, file, file_format)
     assert parsed.rows is not None
-    items = [f"{value} AS c{index}" for index, value in enumerate(csv.parsed_values(width), 1)]
+    values = csv.parsed_values(width)
     bad = "problem IS NOT NULL" + (f" OR count <> {width}" if exact else "")
-    sql = f"SELECT {', '.join(items)}, row AS m_row, ({bad}) AS m_bad FROM read_parquet({_quoted(str(parsed.rows))})"
-    return Rows(file.staged, sql, parsed, parsed.rows)
+    tail = f"row AS m_row, ({bad}) AS m_bad FROM read_parquet({_quoted(str(parsed.rows))})"
+    unchecked = [f"{value} AS c{index}" for index, value in enumerate(values, 1)]
+    failure = _raise_problem(file.staged)
+    checked = [
+        f"CASE WHEN problem IS NOT NULL THEN {failure} ELSE {value} END AS c{index}"
+        for index, value in enumerate(values, 1)
+    ]
+    return Rows(
+        file.staged,
+        f"SELECT {', '.join(checked)}, {tail}",
+        parsed,
+        parsed.rows,
+        unchecked=f"SELECT {', '.join(unchecked)}, {tail}",
+    )
+
+
+def _raise_problem(file: StagedFile) -> str:
+    """SQL that raises a record's problem, from the columns of ``csv_parser.ROWS_SCHEMA``."""
+    where = f"concat('\n  File ', {_quoted(repr(file.name))}, ', line ', problem_line, ', character ', problem_character)"
+    return f"error(concat(chr(2), code, ' 22000 ', problem, {where}, chr(3)))"
 
 
 def semi_structured_rows(

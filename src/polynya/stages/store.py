@@ -47,8 +47,8 @@ class StagedFile:
 
     @property
     def filename(self) -> str:
-        """METADATA$FILENAME."""
-        return self.relative
+        """METADATA$FILENAME: the path in the stage, or in the whole bucket."""
+        return self.relative if self.path is not None else self.name.split("/", 3)[3]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 # Total size that is kept; a file in use by a statement was touched in the last hour and stays.
-_KEEP_BYTES = 2 << 30
+_KEEP_BYTES = 1 << 30
 _KEEP_SECONDS = 3600.0
 
 

@@ -6,8 +6,8 @@ Their CREATE is refused by name. https://docs.snowflake.com/en/sql-reference/sql
 from __future__ import annotations
 
 from polynya.dialect.tokens import TokenStream
-from polynya.errors import does_not_exist
-from polynya.statements.base import Execution, statement
+from polynya.errors import does_not_exist, unsupported
+from polynya.statements.base import CREATE_MODIFIERS, Execution, statement
 from polynya.statements.objects import full_text
 from polynya.statements.show.listing import COUNT, MOMENT, TEXT, read_request
 from polynya.types.resultset import Column, ResultSet, StatementType, rows, status
@@ -83,6 +83,14 @@ def show(execution: Execution, stream: TokenStream) -> ResultSet:
 
 def _type(column: str) -> SqlType:
     return MOMENT if column in _MOMENTS else COUNT if column in _COUNTS else TEXT
+
+
+@statement(*(f"CREATE {kind}" for kind in _COLUMNS if kind != "REGION"))
+def create(execution: Execution, stream: TokenStream) -> ResultSet:
+    del execution
+    words = [word for word in stream.words()[1:] if word not in CREATE_MODIFIERS]
+    kinds = sorted(_COLUMNS, key=len, reverse=True)
+    raise unsupported("CREATE " + next(kind for kind in kinds if words[: len(kind.split())] == kind.split()))
 
 
 _DROPPED = [kind for kind in _COLUMNS if kind not in ("REGION", "EXTERNAL FUNCTION")]

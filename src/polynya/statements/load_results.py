@@ -125,7 +125,7 @@ def _first_rows(load: Load, files: list[StagedFile], count: int) -> ResultSet:
         report = load_errors.examine(load, file, item)
         if report.first is not None and report.first.row <= count:
             raise load_errors.abort(report)
-        selects.append(load.projection.select(item, load.execution.stages))
+        selects.append(load.projection.select(item, load.execution.stages, only_good=report.errors > 0))
         if report.parsed >= count:
             break
     if not selects:

@@ -15,5 +15,6 @@ def make_writable(execution: Execution, table: Table, *, shared: bool = False) -
         table: to be written.
         shared: True for inserts, which do not exclude each other.
     """
+    execution.connection.lock_timeout = float(execution.context.parameter("LOCK_TIMEOUT"))
     own_rows(execution, table)
     execution.connection.write_lock(table.stored_as, shared=shared)

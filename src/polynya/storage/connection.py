@@ -4,7 +4,7 @@ Transactions differ from DuckDB's in three ways, so that clients meet Snowflake'
 (https://docs.snowflake.com/en/sql-reference/transactions):
 
 - A statement that fails changes nothing and leaves the transaction open. DuckDB aborts it; we begin a new one and run
-  the transaction's earlier writes again.
+  the transaction's earlier writes again (values of sequences and random functions are then drawn anew).
 - Every statement sees what others committed before it (READ COMMITTED) as long as the transaction has not written;
   after that, it catches up when it needs a lock on a table that others changed meanwhile.
 - Writers of one table wait for each other (``locks``).

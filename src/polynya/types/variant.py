@@ -248,17 +248,23 @@ def is_plain(text: str) -> bool:
 
 
 def display_text(text: str, indent: int = 2, formats: Formats | None = None) -> str:
-    """One value as Snowflake writes it; see ``display``."""
-    if text.startswith('{"$":') and '"@":' in text and xml_text.is_element(element := decode(text)):
-        return xml_text.write(element, indent)
-    if is_plain(text):
-        if text[:1] not in "[{" or indent == 0:
-            return text
-        if indent == 2:
-            return orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode()
-    parts: list[str] = []
-    _write(decode(text), parts, indent, "\n" if indent else "", formats or Formats())
-    return "".join(parts)
+    """One value as Snowflake writes it; see ``display``. A value nested too deep for that is written in one line."""
+    try:
+        if text.startswith('{"$":') and '"@":' in text and xml_text.is_element(element := decode(text)):
+            return xml_text.write(element, indent)
+        if is_plain(text):
+            if text[:1] not in "[{" or indent == 0:
+                return text
+            if indent == 2:
+                return orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode()
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        pass  # more levels than orjson takes
+    try:
+        parts: list[str] = []
+        _write(decode(text), parts, indent, "\n" if indent else "", formats or Formats())
+        return "".join(parts)
+    except RecursionError:
+        return text
 
 
 def _write(value: Any, parts: list[str], indent: int, newline: str, formats: Formats) -> None:

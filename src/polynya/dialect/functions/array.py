@@ -7,13 +7,17 @@ Sources: docs.snowflake.com/en/sql-reference/functions-semistructured (array fun
 
 from __future__ import annotations
 
+from collections import Counter
+
+import pyarrow as pa
+
 from polynya.dialect import casts, semistructured
-from polynya.dialect.engine_functions import MACROS
+from polynya.dialect.engine_functions import MACROS, python_function
 from polynya.dialect.expression import Expr, derive, once
 from polynya.dialect.functions.semistructured import as_variant
 from polynya.dialect.registry import Call, scalar
 from polynya.dialect.semistructured import NULL_VALUE, UNDEFINED, item_sql
-from polynya.errors import unsupported
+from polynya.errors import compilation_error, unsupported
 from polynya.storage.errors import raise_sql
 from polynya.types.sqltype import ARRAY, BOOLEAN, INTEGER, OBJECT, VARCHAR, VARIANT, SqlType, number
 
@@ -21,6 +25,9 @@ _POSITION = number(9, 0)
 _SIZE = number(9, 0)
 _ABSENT = f"({UNDEFINED}, {NULL_VALUE})"
 _FEW = 200  # items up to which quadratic expressions, which keep the order, are used
+_MOST = 10_000_000  # items that an array may have
+_SEAM = "chr(1) || chr(2) || chr(1)"  # stands for a separator that is not constant, as DuckDB wants
+_TOO_LARGE = raise_sql(100145, "22000", "'Array size limit exceeded'")
 
 MACROS += [
     # a key by which values of one kind are in Snowflake's order, and kinds apart
@@ -34,11 +41,14 @@ MACROS += [
     "sf_occurrences(l, x) AS len(list_filter(l, lambda e: e = x))",
     f"""sf_array_distinct(l) AS CASE WHEN len(l) <= {_FEW} THEN list_filter(l, lambda x, i: list_position(l, x) = i)
         ELSE list_distinct(l) END""",
-    "sf_array_except(l, m) AS list_filter(l, lambda x, i: sf_occurrences(l[1:i], x) > sf_occurrences(m, x))",
-    "sf_array_intersection(l, m) AS list_filter(l, lambda x, i: sf_occurrences(l[1:i], x) <= sf_occurrences(m, x))",
+    # items of bags: those of one that the other lacks, or has too; item by item while they are few
+    f"""sf_array_except(l, m) AS CASE WHEN len(l) + len(m) > {_FEW} THEN sf_bags(l::VARCHAR[], m::VARCHAR[], FALSE)::JSON[]
+        ELSE list_filter(l, lambda x, i: sf_occurrences(l[1:i], x) > sf_occurrences(m, x)) END""",
+    f"""sf_array_intersection(l, m) AS CASE WHEN len(l) + len(m) > {_FEW} THEN sf_bags(l::VARCHAR[], m::VARCHAR[], TRUE)::JSON[]
+        ELSE list_filter(l, lambda x, i: sf_occurrences(l[1:i], x) <= sf_occurrences(m, x)) END""",
     # position from 0, or from the end where negative, as a position from 0
     "sf_position(l, p) AS CASE WHEN p < 0 THEN len(l) + p ELSE p END",
-    f"""sf_array_insert(l, p, item) AS CASE WHEN p IS NULL THEN NULL
+    f"""sf_array_insert(l, p, item) AS CASE WHEN p IS NULL THEN NULL WHEN abs(p) > {_MOST} THEN {_TOO_LARGE}::JSON[]
         WHEN p > len(l) THEN list_concat(list_concat(l, list_transform(range(p::BIGINT - len(l)), lambda z: {UNDEFINED})), [item])
         WHEN p < -len(l) THEN list_concat([item], list_concat(list_transform(range(-p::BIGINT - len(l)), lambda z: {UNDEFINED}), l))
         ELSE list_concat(list_concat(l[1:sf_position(l, p)::BIGINT], [item]), l[sf_position(l, p)::BIGINT + 1:]) END""",
@@ -46,12 +56,30 @@ MACROS += [
         WHEN sf_position(l, past) <= greatest(sf_position(l, first), 0) THEN l[1:0]
         ELSE l[greatest(sf_position(l, first), 0)::BIGINT + 1:sf_position(l, past)::BIGINT] END""",
     f"""sf_array_text(l, separator) AS CASE WHEN l IS NULL OR separator IS NULL THEN NULL WHEN len(l) = 0 THEN ''
-        ELSE list_reduce(list_transform(l, lambda e: CASE WHEN e IN {_ABSENT} THEN '' ELSE sf_item_text(e) END),
-            lambda x, y: x || separator || y) END""",
+        ELSE replace(array_to_string(list_transform(l, lambda e: CASE WHEN e IN {_ABSENT} THEN '' ELSE sf_item_text(e) END),
+            {_SEAM}), {_SEAM}, separator) END""",
     """sf_item_text(e) AS CASE WHEN starts_with(e::VARCHAR, '"\\u0001') THEN sf_scalar_text(e::VARCHAR,
         'YYYY-MM-DD\nHH24:MI:SS\nYYYY-MM-DD HH24:MI:SS.FF3\nYYYY-MM-DD HH24:MI:SS.FF3 TZHTZM\nYYYY-MM-DD HH24:MI:SS.FF3 TZHTZM\nUTC')
         ELSE sf_string(e) END""",
 ]
+
+
+@python_function("sf_bags", ["VARCHAR[]", "VARCHAR[]", "BOOLEAN"], "VARCHAR[]", vectorized=True)
+def _bags(lists: pa.Array, others: pa.Array, common: pa.Array) -> pa.Array:
+    """The items of lists that others lack, or have too, counting how often they occur."""
+
+    def kept(items: list[str], other: list[str], both: bool) -> list[str]:
+        left = Counter(other)
+        result = []
+        for item in items:
+            found = left[item] > 0
+            left[item] -= found
+            if found == both:
+                result.append(item)
+        return result
+
+    rows = zip(lists.to_pylist(), others.to_pylist(), common.to_pylist(), strict=True)
+    return pa.array([None if row[0] is None or row[1] is None else kept(*row) for row in rows], pa.list_(pa.string()))
 
 
 def _array(call: Call, index: int = 0) -> Expr:
@@ -103,11 +131,14 @@ def array_construct_compact(call: Call) -> Expr:
 def array_generate_range(call: Call) -> Expr:
     bounds = call.args(INTEGER)
     if bounds[-1].constant == 0 and len(bounds) == 3:
-        from polynya.errors import compilation_error
-
         raise compilation_error(100300, "22023", "Step in ARRAY_GENERATE_RANGE must not be 0.", call.position)
-    listed = ", ".join(f"CAST({bound.sql} AS BIGINT)" for bound in bounds)
-    return derive(f"to_json(range({listed}))", ARRAY, *bounds)
+
+    def body(first: str, past: str, step: str) -> str:
+        count = f"({past} - {first}) / {step}"
+        return f"CASE WHEN {count} > {_MOST} THEN {_TOO_LARGE}::JSON ELSE to_json(range({first}, {past}, {step})) END"
+
+    texts = [f"CAST({bound.sql} AS BIGINT)" for bound in bounds]
+    return derive(once(body, *texts, *(["1"] if len(texts) == 2 else [])), ARRAY, *bounds)
 
 
 # --- one array --------------------------------------------------------------------------------------------------------

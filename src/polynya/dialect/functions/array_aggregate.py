@@ -5,6 +5,7 @@ Sources: docs.snowflake.com/en/sql-reference/functions/array_agg, .../object_agg
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 
 import pyarrow as pa
@@ -50,16 +51,23 @@ def array_union_agg(call: Call) -> Expr:
     """The union of arrays, in which an item occurs as often as in that array which holds it most often."""
     value = call.arg(0, ARRAY)
     listed = call.windowed_call(f"list(sf_items({value.sql})) FILTER (WHERE {value.atom} IS NOT NULL)")
+    return derive(
+        f"coalesce(to_json(sf_union({listed}::VARCHAR[][])::JSON[]), {_EMPTY_ARRAY})", ARRAY, value, nullable=False
+    )
 
-    def body(arrays: str) -> str:
-        most = f"list_max(list_transform({arrays}, lambda a: sf_occurrences(a, x)))"
-        repeated = f"list_transform(range({most}), lambda n: x)"
-        return (
-            f"CASE WHEN len(flatten({arrays})) = len(list_distinct(flatten({arrays}))) THEN flatten({arrays})"
-            f" ELSE flatten(list_transform(list_distinct(flatten({arrays})), lambda x: {repeated})) END"
-        )
 
-    return derive(f"coalesce(to_json({once(body, listed)}), {_EMPTY_ARRAY})", ARRAY, value, nullable=False)
+@python_function("sf_union", ["VARCHAR[][]"], "VARCHAR[]", vectorized=True)
+def _union(groups: pa.Array) -> pa.Array:
+    """The union of bags: each item as often as in that bag which holds it most often."""
+
+    def united(bags: list[list[str]]) -> list[str]:
+        most: Counter[str] = Counter()
+        for bag in bags:
+            most |= Counter(bag)
+        return list(most.elements())
+
+    rows = [None if bags is None else united(bags) for bags in groups.to_pylist()]
+    return pa.array(rows, pa.list_(pa.string()))
 
 
 @aggregate("OBJECT_AGG", "OBJECTAGG", args=2)

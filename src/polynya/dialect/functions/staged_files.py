@@ -60,8 +60,7 @@ def infer_schema(call: Call) -> Source:
 
 @table_function("DIRECTORY")
 def directory(call: Call) -> Source:
-    node = call.nodes[0]
-    name = node.this.name if isinstance(node, exp.Parameter) else node.name
+    name = _location_text(call.nodes[0])
     execution = call.binder.execution
     place = execution.stages.resolve(parse_location(name), call.context)
     columns = [
@@ -75,6 +74,16 @@ def directory(call: Call) -> Source:
         modified = {"instant": file.modified, "offset": 0}
         values.append((file.relative, file.size, modified, checksum, checksum, f"@{full}/{file.relative}"))
     return _source(call, columns, values)
+
+
+def _location_text(node: exp.Expr) -> str:
+    """``@db.schema."my stage"``, written as it was or given as a string."""
+    if isinstance(node, exp.Literal):
+        return node.name
+    names = [part for part in node.find_all(exp.Var, exp.Identifier)]
+    # The tree of a dotted name has its last part at the top.
+    names.sort(key=lambda part: part.depth, reverse=True)
+    return "@" + ".".join(quote(part.name) if part.args.get("quoted") else part.name for part in names)
 
 
 def _named(call: Call, name: str) -> Any:

@@ -186,9 +186,12 @@ def _flatten_tree(texts: pa.Array, paths: pa.Array, modes: pa.Array, outers: pa.
 def _tree(text: str | None, path: str, mode: str, outer: bool) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     plain = text is None or variant.is_plain(text)
-    value = None if text is None else orjson.loads(text) if plain else variant.decode(text)
-    if isinstance(value, list | dict):
-        _descend(value, path, mode, rows, _dump if plain else variant.encode)
+    try:
+        value = None if text is None else orjson.loads(text) if plain else variant.decode(text)
+        if isinstance(value, list | dict):
+            _descend(value, path, mode, rows, _dump if plain else variant.encode)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError) as error:
+        raise RecursionError from error  # more levels than orjson takes
     if not rows and outer:
         scalar = None if value is None or isinstance(value, list | dict) else text
         rows.append({"k": None, "p": path, "i": None, "v": scalar, "t": text})
