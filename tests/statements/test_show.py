@@ -138,6 +138,16 @@ def test_others_do_not_see_temporary_tables(
     assert [row[1] for row in run(other, "SHOW TABLES")] == ["T"]
 
 
+def test_load_history_names_table_and_rows(connection: SnowflakeConnection) -> None:
+    run(connection, "CREATE STAGE st; CREATE TABLE t (a INT); COPY INTO @st/one.csv FROM (SELECT 1) SINGLE = TRUE")
+    run(connection, "COPY INTO t FROM @st")
+    found = run(
+        connection,
+        "SELECT table_name, status, row_count FROM information_schema.load_history WHERE schema_name = CURRENT_SCHEMA()",
+    )
+    assert found == [("T", "LOADED", 1)]
+
+
 def test_result_scan_of_show(filled: SnowflakeConnection) -> None:
     rows = run(filled, 'SHOW TABLES; SELECT "name" FROM TABLE(RESULT_SCAN(LAST_QUERY_ID())) WHERE "rows" = 2')
     assert rows == [("T",)]

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from polynya.dialect.engine_functions import MACROS, python_function
 from polynya.errors import SnowflakeError
-from polynya.types.variant import ESCAPED_TAG, UNDEFINED, encode
+from polynya.types.variant import ESCAPED_TAG, UNDEFINED, check_depth, encode
 
 _MAX_DEPTH = 400
 
@@ -222,6 +222,7 @@ def canonical(text: str, duplicates: bool = False) -> str | None:
         JsonError: if it is no JSON.
     """
     try:
+        check_depth(text)
         if ESCAPED_TAG not in text:
             return orjson.dumps(_STANDARD.decode(text), option=orjson.OPT_SORT_KEYS).decode()
     except (ValueError, TypeError, RecursionError):

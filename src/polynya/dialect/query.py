@@ -424,6 +424,14 @@ def _plain_name(node: exp.Column) -> str:
     return resolve_identifier(node.this) if isinstance(node.this, exp.Identifier) else ""
 
 
+# The clauses of SELECT that are bound, by sqlglot's names of them.
+_UNDERSTOOD = {
+    "with_", "kind", "expressions", "hint", "distinct", "from_", "joins", "laterals", "where", "connect", "group", "having",
+    "qualify", "order", "limit", "offset", "operation_modifiers",
+}  # fmt: skip
+_CLAUSE_NAMES = {"into": "SELECT ... INTO", "match": "MATCH_RECOGNIZE", "windows": "WINDOW"}
+
+
 # --- SELECT -----------------------------------------------------------------------------------------------------------
 
 
@@ -439,8 +447,10 @@ class _Select:
 
     def bind(self) -> Source:
         node, args = self.node, self.node.args
-        if args.get("into"):
-            raise unsupported("SELECT ... INTO")
+        for key, value in args.items():
+            if value and key not in _UNDERSTOOD:
+                # Never answer as if a clause were not there.
+                raise unsupported(_CLAUSE_NAMES.get(key, key.upper()))
         if args.get("connect"):
             from polynya.dialect.hierarchy import connect_by
 

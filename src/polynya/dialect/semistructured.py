@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 
 from polynya.catalog.context import Context
-from polynya.dialect import json_text, variant_text
+from polynya.dialect import json_text, variant_text  # noqa: F401 (json_text registers PARSE_JSON's engine functions)
 from polynya.dialect.engine_functions import MACROS
 from polynya.dialect.expression import Expr, decimal_text, derive, null, once, quote_string
 from polynya.errors import invalid_argument_types
@@ -517,6 +517,3 @@ def structured_value_sql(sql: str, kind: SqlType) -> str:
     tag = next(tag for tag, (tagged, _) in _TAGS.items() if tagged.name == kind.name)
     template = _TAGS[tag][1]
     return f"list_transform([sf_string({sql})], lambda s: {template.format(s='s[3:]')})[1]"
-
-
-__all__ = ["array_of", "from_variant_sql", "item_sql", "json_text", "object_of", "path", "to_variant_sql"]

@@ -38,6 +38,10 @@ def bind_from(node: exp.Select, binder: Binder) -> str:
     return f" FROM {text}"
 
 
+# What may stand with a table in FROM, by sqlglot's names.
+_UNDERSTOOD = {"this", "db", "catalog", "alias", "joins", "laterals", "pivots", "sample", "when", "format", "pattern"}
+
+
 # --- items ------------------------------------------------------------------------------------------------------------
 
 
@@ -124,8 +128,10 @@ def _derived(source: Source) -> Source:
 
 def _table_item(node: exp.Table, binder: Binder) -> tuple[Source, str | None, tuple[str, str] | None, bool]:
     inner = node.this
-    if node.args.get("match") or node.args.get("match_recognize"):
-        raise unsupported("MATCH_RECOGNIZE")
+    for key, value in node.args.items():
+        if value and key not in _UNDERSTOOD:
+            # Never answer as if a clause were not there.
+            raise unsupported(key.upper())
     if isinstance(inner, exp.Window):  # TABLE(f(x) OVER (PARTITION BY ...))
         source, name, qualifiers = _function_item(inner, binder)
         return source, name, qualifiers, False

@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from polynya.session.history import History
 from polynya.session.query import Query, cancelled_by_user
 from polynya.session.results import ResultStore, StoredResult
 from polynya.session.session import Session
+from polynya.stages.history import open_history
 from polynya.stages.store import StageStore
 from polynya.storage.cleanup import clean_up, keep_house
 from polynya.storage.engine import Engine
@@ -47,7 +49,7 @@ class Account:
         clean_up(self.engine, self.catalog)
         self.stages = StageStore(home)
         with closing(self.engine.connect()) as connection:
-            history.open_history(connection)
+            open_history(connection)
         self.results = ResultStore(home / "results")
         self.history = History(home / "history.sqlite")
         self.sessions: dict[int, Session] = {}

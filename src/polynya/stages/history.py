@@ -83,12 +83,9 @@ def record(
 
 def all_loads(connection: Connection) -> list[dict[str, Any]]:
     """Every load into stored tables, oldest first, for LOAD_HISTORY; the file is its path in its stage."""
-    try:
-        found = connection.table(
-            f"SELECT * REPLACE (split_part(file, ':', -1) AS file) FROM {STORED} ORDER BY loaded_at"
-        )
-    except SnowflakeError:
-        return []  # there is no history yet
+    if STORED not in connection.engine.lake_tables():
+        return []  # nothing was ever loaded
+    found = connection.table(f"SELECT * REPLACE (split_part(file, ':', -1) AS file) FROM {STORED} ORDER BY loaded_at")
     return found.to_pylist()
 
 

@@ -123,7 +123,7 @@ def _csv_columns(
         else [f"c{number}" for number in range(1, width + 1)]
     )
     item = rows.csv_rows(store, connection, prepared, file_format, width, exact=False)
-    sample = f"SELECT * FROM ({item.sql}) WHERE NOT m_bad" + (f" LIMIT {limit}" if limit else "")
+    sample = f"SELECT * FROM ({item.safe}) WHERE NOT m_bad" + (f" LIMIT {limit}" if limit else "")
     questions = ", ".join(_questions(f"c{number}", number) for number in range(1, width + 1))
     with rows.probe(connection) as engine:
         answers = engine.table(f"SELECT {questions} FROM ({sample})").to_pylist()[0]

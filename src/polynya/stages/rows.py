@@ -66,7 +66,7 @@ class Rows:
             (the record cannot be read; its columns are then NULL or incomplete).
         csv: of a CSV file.
         parsed: Parquet file of ``csv_parser.ROWS_SCHEMA`` with the problems of records, or None.
-        columns: of Parquet, Avro, ORC: the columns that the file names.
+        columns: of Parquet, Avro, ORC: the columns that the file names; ``sql`` has them as ``n1`` ... too.
         source: where ``columns`` are read from.
         raw: the same SELECT with documents as text that was not parsed (JSON), else "".
         parse: SQL that parses such a text ``{}``.
@@ -82,6 +82,7 @@ class Rows:
     source: str = ""
     raw: str = ""
     parse: str = ""
+    unchecked: str = ""
     has_metadata: bool = False
 
     @property
@@ -144,7 +145,9 @@ def csv_rows(
 
 def _raise_problem(file: StagedFile) -> str:
     """SQL that raises a record's problem, from the columns of ``csv_parser.ROWS_SCHEMA``."""
-    where = f"concat('\n  File ', {_quoted(repr(file.name))}, ', line ', problem_line, ', character ', problem_character)"
+    where = (
+        f"concat('\n  File ', {_quoted(repr(file.name))}, ', line ', problem_line, ', character ', problem_character)"
+    )
     return f"error(concat(chr(2), code, ' 22000 ', problem, {where}, chr(3)))"
 
 
@@ -298,7 +301,8 @@ def _parquet_rows(connection: Connection, path: Path, file: StagedFile, file_for
     members = [(name, _unzoned(sql, kind, logical), _unzoned_type(kind, logical)) for name, sql, kind in fields]
     value = f"CAST({object_sql(members, as_text)} AS JSON)"
     # The file's own numbering keeps the engine's threads independent.
-    sql = f"SELECT {value} AS c1, file_row_number + 1 AS m_row, FALSE AS m_bad FROM {relation}"
+    items = [f"{value} AS c1", *(f"{column.sql} AS n{index}" for index, column in enumerate(columns, 1))]
+    sql = f"SELECT {', '.join(items)}, file_row_number + 1 AS m_row, FALSE AS m_bad FROM {relation}"
     return Rows(file, sql, columns=columns, source=relation)
 
 

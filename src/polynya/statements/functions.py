@@ -48,6 +48,13 @@ def create_function(execution: Execution, stream: TokenStream) -> ResultSet:
     return status(f"Function {routine.name} successfully created.")
 
 
+@statement("CREATE PROCEDURE")
+def create_procedure(execution: Execution, stream: TokenStream) -> ResultSet:
+    del execution
+    create = objects.read_create(stream, "PROCEDURE")
+    raise unsupported("SCOPED_TEMPORARY" if create.scoped else "CREATE PROCEDURE")
+
+
 def read_routine(execution: Execution, stream: TokenStream, routine: Routine) -> None:
     """Reads a function's or procedure's arguments, result, properties and body."""
     routine.arguments = _read_arguments(execution, stream)
@@ -58,10 +65,12 @@ def read_routine(execution: Execution, stream: TokenStream, routine: Routine) ->
         routine.returns_table = _read_columns(execution, stream)
     else:
         routine.returns = read_column_type(execution, stream)
-    while not stream.at("AS"):
+    while not (stream.done or stream.at("AS") or stream.at_string()):
         _read_property(stream, routine)
-    stream.expect("AS")
-    routine.body = stream.string() if stream.at_string() else _rest(stream)
+    # AS may be left out, and so may the body: such a function exists, but cannot be called.
+    stream.accept("AS")
+    if not stream.done:
+        routine.body = stream.string() if stream.at_string() else _rest(stream)
     stream.expect_end()
 
 
@@ -133,14 +142,15 @@ def _read_property(stream: TokenStream, routine: Routine) -> None:
 
 
 def _check_body(execution: Execution, routine: Routine) -> None:
-    """Binds a call of the function, as if it were the session's own, to find errors in its body.
+    """Binds a call of the function, as if it were the session's own, to find errors in its body, if it has one.
 
     Raises:
         SnowflakeError: as a call would.
     """
     context, catalog = execution.context, execution.context.catalog
     schema = catalog.by_id(routine.parent)
-    assert schema is not None
+    if not routine.body or schema is None:
+        return
     place = (routine.parent, "FUNCTION", key_of(routine))
     hidden = context.temporary.get(place)
     context.temporary[place] = routine

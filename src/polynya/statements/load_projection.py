@@ -9,7 +9,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from polynya.catalog.model import ColumnDef, Table
-from polynya.dialect import casts
+from polynya.dialect import casts, types
 from polynya.dialect.binder import Binder, Scope
 from polynya.dialect.environment import Environment
 from polynya.dialect.expression import Expr, null, quote_string
@@ -244,8 +244,27 @@ class Projection:
         cells = []
         for column, node in zip(self.chosen, self.transformation.items, strict=True):
             inner = node.this if isinstance(node, exp.Alias) else node
-            cells.append(self._cell(column, binder.expression(inner), self.transformation.source_of(inner)))
+            value = self._named_by_file(inner, column, item) or binder.expression(inner)
+            cells.append(self._cell(column, value, self.transformation.source_of(inner)))
         return cells
+
+    def _named_by_file(self, node: exp.Expression, column: ColumnDef, item: Rows) -> Expr | None:
+        """``$1:"name"::type`` as the file's column of that name, where that is the same as by way of a VARIANT.
+
+        Clients upload whole tables as Parquet files and load them so.
+        """
+        context = self._env.context
+        target = column.type
+        if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
+            target = types.from_tree(node.args["to"], context.parameter("TIMESTAMP_TYPE_MAPPING"))
+            node = node.this
+        name = _attribute_name(node)
+        for index, own in enumerate(item.columns, 1):
+            if own.name == name and (own.type.name, target.name) in _SAME_WITHOUT_VARIANT:
+                if target.name == "VARCHAR" and target.length < own.type.length:
+                    return None
+                return casts.cast(Expr(f"{_ALIAS}.n{index}", own.type), target, context)
+        return None
 
     def _named(self, item: Rows) -> list[Cell]:
         cells: list[Cell] = []
@@ -299,6 +318,25 @@ class Projection:
             strings = ", ".join(quote_string(text) for text in self._format["NULL_IF"])
             sql = f"list_transform([{sql}], lambda v: CASE WHEN json_extract_string(v, '$') IN ({strings}) THEN NULL ELSE v END)[1]"
         return Expr(sql, VARIANT)
+
+
+# (type in the file, type wanted): a cast by way of a VARIANT gives the same value or the same error.
+_SAME_WITHOUT_VARIANT = {
+    *((name, name) for name in ("NUMBER", "FLOAT", "VARCHAR", "BOOLEAN", "DATE", "TIME", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ")),
+    ("NUMBER", "FLOAT"),
+    ("VARCHAR", "NUMBER"),
+    ("VARCHAR", "FLOAT"),
+}
+
+
+def _attribute_name(node: exp.Expression) -> str | None:
+    """The name in ``$1:name``; None for anything else."""
+    if not isinstance(node, exp.JSONExtract) or not isinstance(node.this, exp.Parameter) or node.this.name != "1":
+        return None
+    steps = node.expression.expressions if isinstance(node.expression, exp.JSONPath) else []
+    if len(steps) != 2 or not isinstance(steps[1], exp.JSONPathKey):
+        return None
+    return str(steps[1].this)
 
 
 def _included_metadata(option: Any) -> dict[str, str]:

@@ -40,6 +40,7 @@ class Create:
     transient: bool = False
     secure: bool = False
     recursive: bool = False
+    scoped: bool = False
 
 
 def read_create(stream: TokenStream, kind: str) -> Create:
@@ -63,6 +64,8 @@ def read_create(stream: TokenStream, kind: str) -> Create:
             create.transient = True
         elif stream.accept("SECURE"):
             create.secure = True
+        elif stream.accept("SCOPED"):
+            create.scoped = True
         elif stream.accept("RECURSIVE"):
             create.recursive = True
         elif stream.accept("IF", "NOT", "EXISTS"):

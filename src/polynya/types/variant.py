@@ -72,9 +72,30 @@ def decode(text: str) -> Any:
     Returns:
         None for JSON null, bool, int, Decimal (numbers with a fraction), float (FLOAT), str, bytes, date, time, naive
         datetime (timestamp_ntz), LocalTime, UNDEFINED, list, dict.
+
+    Raises:
+        RecursionError: if it is nested too deep.
     """
+    check_depth(text)
     value = json.loads(text, parse_float=Decimal)
     return _untag(value) if ESCAPED_TAG in text else value
+
+
+# Levels of nesting up to which Python's reader of JSON, which recurses in C, is safe on every thread's stack.
+_MAX_DEPTH = 900
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+
+
+def check_depth(text: str) -> None:
+    """Raises RecursionError for JSON text that is nested too deep for Python's reader."""
+    if text.count("[") + text.count("{") <= _MAX_DEPTH:
+        return
+    depth = 0
+    for found in _BRACKETS.finditer(text):
+        mark = found[0]
+        depth += 1 if mark in "[{" else -1 if mark in "]}" else 0
+        if depth > _MAX_DEPTH:
+            raise RecursionError("JSON nested too deep")
 
 
 def _untag(value: Any) -> Any:
@@ -259,6 +280,8 @@ def display_text(text: str, indent: int = 2, formats: Formats | None = None) -> 
                 return orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode()
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         pass  # more levels than orjson takes
+    except RecursionError:
+        return text
     try:
         parts: list[str] = []
         _write(decode(text), parts, indent, "\n" if indent else "", formats or Formats())

@@ -51,7 +51,24 @@ def test_a_lambda_sees_the_query_around_it(run):
     assert run(query).rows == [("[2,3]",), ("[6]",)]
 
 
-def test_flattening_what_is_no_array(evaluate):
+@pytest.mark.parametrize(
+    ("expression", "code"),
+    [
+        ("ARRAY_FLATTEN([1])", 100107),
+        ("ARRAY_GENERATE_RANGE(0, 100000000000)", 100145),
+        ("ARRAY_INSERT([1], 1000000000, 2)", 100145),
+        ("ARRAY_GENERATE_RANGE(0, 10, 0)", 100300),
+        ("REDUCE([1], 0, x -> x)", 1044),
+    ],
+)
+def test_errors(evaluate, expression, code):
     with pytest.raises(SnowflakeError) as raised:
-        evaluate("ARRAY_FLATTEN([1])")
-    assert raised.value.code == 100107
+        evaluate(expression)
+    assert raised.value.code == code
+
+
+def test_large_arrays(run):
+    row = run("""SELECT ARRAY_SIZE(ARRAY_EXCEPT(a, b)), ARRAY_SIZE(ARRAY_INTERSECTION(a, b)), ARRAY_SIZE(ARRAY_DISTINCT(a)),
+        LENGTH(ARRAY_TO_STRING(a, x))
+        FROM (SELECT ARRAY_GENERATE_RANGE(0, 100000) a, ARRAY_GENERATE_RANGE(5, 100000) b, ',' x)""").rows[0]
+    assert row == (5, 99995, 100000, 588889)

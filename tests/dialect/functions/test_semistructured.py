@@ -91,6 +91,34 @@ def test_values_of_another_type(evaluate, expression, message):
     assert (raised.value.code, raised.value.message) == (100071, message)
 
 
+def test_order_of_variants(run):
+    rows = "(SELECT PARSE_JSON(column1) v FROM VALUES ('10'), ('9'), (NULL), ('\"a\"'), ('1.5'), ('9'))"
+    ordered = [("1.5",), ("9",), ("9",), ("10",), ('"a"',), (None,)]
+    assert run(f"SELECT v FROM {rows} ORDER BY v").rows == ordered
+    assert run(f"SELECT DISTINCT v FROM {rows} ORDER BY v DESC").rows == list(dict.fromkeys(reversed(ordered)))
+    assert run(f"SELECT MIN(v), MAX(v), COUNT(DISTINCT v) FROM {rows}").rows == [("1.5", '"a"', 4)]
+    assert run(f"SELECT COUNT_IF(v > PARSE_JSON('9')) FROM {rows}").value == 2
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "PARSE_JSON(REPEAT('[1.0,', 50000) || '1' || REPEAT(']', 50000))",
+        "PARSE_JSON(REPEAT('[1,', 100000))",
+        "TO_XML(PARSE_JSON(REPEAT('[', 50000) || REPEAT(']', 50000)))",
+    ],
+)
+def test_values_nested_too_deep(evaluate, expression):
+    with pytest.raises(SnowflakeError) as raised:
+        evaluate(expression)
+    assert raised.value.code == 100069
+
+
+def test_a_deep_value_can_be_shown(evaluate):
+    depth = 3000
+    assert evaluate(f"PARSE_JSON(REPEAT('[', {depth}) || REPEAT(']', {depth}))")[0] == "[" * depth + "]" * depth
+
+
 OBJECTS = [
     ("OBJECT_CONSTRUCT('b', 1, 'a', NULL, 'c', 'x')", '{"b":1,"c":"x"}'),
     ("OBJECT_CONSTRUCT_KEEP_NULL('b', 1, 'a', NULL)", '{"a":null,"b":1}'),

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 import pytest
 
+from polynya.errors import SnowflakeError
+
 ROWS = "VALUES (1, 'x'), (2, NULL), (2, 'z'), (4, 'z') AS t(a, b)"
 CALLS = [
     ("ROW_NUMBER() OVER (ORDER BY a, b)", [1, 2, 3, 4], "NUMBER(18,0)"),
@@ -31,6 +33,9 @@ CALLS = [
     ("LISTAGG(a, ',') WITHIN GROUP (ORDER BY a DESC) OVER ()", ["4,2,2,1"] * 4, "VARCHAR(16777216)"),
     ("ARRAY_AGG(a) WITHIN GROUP (ORDER BY a) OVER (PARTITION BY b)", ["[1]", "[2]", "[2,4]", "[2,4]"], "ARRAY"),
     ("COUNT_IF(a > 1) OVER (PARTITION BY b)", [0, 1, 2, 2], "NUMBER(18,0)"),
+    ("RANK() OVER (ORDER BY a ROWS BETWEEN CURRENT ROW AND 2 FOLLOWING)", [1, 1, 1, 1], "NUMBER(18,0)"),
+    ("SUM(a) OVER (ORDER BY a RANGE BETWEEN 1 PRECEDING AND CURRENT ROW)", [1, 5, 5, 4], "NUMBER(38,0)"),
+    ("COUNT(*) OVER (ORDER BY '2024-01-01'::DATE + a RANGE BETWEEN 1 PRECEDING AND CURRENT ROW)", [1, 3, 3, 1], "NUMBER(18,0)"),
     ("STDDEV(a) OVER ()", [pytest.approx(1.2583057392)] * 4, "FLOAT"),
 ]  # fmt: skip
 
@@ -41,6 +46,30 @@ def test_windows(run, call, expected, kind):
     answer = run(f"SELECT {call} AS w FROM {ROWS} ORDER BY {order}")
     assert [row[0] for row in answer.rows] == expected
     assert answer.type == kind
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        ("ROW_NUMBER() OVER ()", "Window function type [ROW_NUMBER] requires ORDER BY in window specification"),
+        ("SUM(a) OVER (ORDER BY a ROWS BETWEEN 1 FOLLOWING AND CURRENT ROW)", "Invalid window frame"),
+        (
+            "SUM(a) OVER (ORDER BY a RANGE BETWEEN INTERVAL '1 day' PRECEDING AND CURRENT ROW)",
+            "only allows numeric window frame",
+        ),
+        ("SUM(a) OVER (ORDER BY b RANGE BETWEEN 1 PRECEDING AND CURRENT ROW)", "is not supported for ORDER BY of type"),
+        ("NTILE(0) OVER (ORDER BY a)", "NTILE argument must be at least 1"),
+        ("LAG(a, 'x') OVER (ORDER BY a)", "Invalid value [x] for argument 2 of LAG"),
+        (
+            "NO_FUNCTION(a) OVER (ORDER BY a ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)",
+            "Sliding window frame unsupported",
+        ),
+    ],
+)
+def test_errors(run, call, text):
+    with pytest.raises(SnowflakeError) as raised:
+        run(f"SELECT {call} FROM {ROWS}")
+    assert text in raised.value.message
 
 
 def test_window_over_groups(run):

@@ -16,7 +16,7 @@ from polynya.dialect import arithmetic, casts, semistructured
 from polynya.dialect.expression import Expr, derive, null, once
 from polynya.dialect.registry import Call, aggregate
 from polynya.errors import compilation_error, unsupported
-from polynya.types.sqltype import ARRAY, BOOLEAN, FLOAT, INTEGER, NULL, VARCHAR, VARIANT, SqlType, number
+from polynya.types.sqltype import ARRAY, BOOLEAN, FLOAT, INTEGER, NULL, VARCHAR, SqlType, number
 
 COUNT = number(18, 0)
 _KURTOSIS_SCALE = 12
@@ -42,6 +42,33 @@ def numeric(call: Call, index: int = 0) -> Expr:
 def as_double(expr: Expr) -> str:
     """SQL of a number as DOUBLE."""
     return expr.sql if expr.type == FLOAT else f"CAST({expr.sql} AS DOUBLE)"
+
+
+def whole_constant(call: Call, index: int, default: int = 0) -> int:
+    """An argument that must be a constant whole number.
+
+    Raises:
+        SnowflakeError: 001015 if it is not.
+    """
+    value = call.constant(index, default)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise compilation_error(
+            1015, "22023", f"Invalid value [{value}] for argument {index + 1} of {call.name}", call.position
+        )
+    return value
+
+
+def fraction_constant(call: Call, index: int) -> float:
+    """An argument that must be a constant from 0 to 1.
+
+    Raises:
+        SnowflakeError: 001015 if it is not.
+    """
+    value = call.constant(index)
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not 0 <= value <= 1:
+        shown = float(value) if isinstance(value, int | float | Decimal) else value
+        raise compilation_error(1015, "22023", f"Invalid value [{shown}] for function '{call.name}'", call.position)
+    return float(value)
 
 
 def _distinct(call: Call) -> str:
@@ -159,7 +186,7 @@ def extreme_by(call: Call) -> Expr:
     if len(call) < 3:
         sql = call.windowed_call(f"{function}_null({value.sql}, {key.sql})")
         return derive(sql, value.type, value, key, nullable=True)
-    most = int(call.constant(2))
+    most = whole_constant(call, 2)
     sql = call.windowed_call(f"{function}({value.sql}, {key.sql}, {most})")
     return derive(f"to_json({variants(sql, value.type)})", ARRAY, value, key, nullable=True)
 
@@ -221,18 +248,14 @@ def percentile(call: Call) -> Expr:
 @aggregate("APPROX_PERCENTILE", args=2)
 def approx_percentile(call: Call) -> Expr:
     """Exact: an estimate may be."""
-    value, fraction = numeric(call), float(call.constant(1))
-    if not 0 <= fraction <= 1:
-        raise compilation_error(
-            1015, "22023", f"Invalid value [{fraction}] for function 'APPROX_PERCENTILE'", call.position
-        )
+    value, fraction = numeric(call), fraction_constant(call, 1)
     return derive(call.windowed_call(f"quantile_cont({as_double(value)}, {fraction!r})"), FLOAT, value, nullable=True)
 
 
 @aggregate("APPROX_TOP_K", args=(1, 3))
 def approx_top_k(call: Call) -> Expr:
     """The most frequent values with their exact counts."""
-    value, most = call.arg(0), int(call.constant(1, 1))
+    value, most = call.arg(0), whole_constant(call, 1, 1)
     counted = call.windowed_call(f"histogram({value.sql}) FILTER (WHERE {value.atom} IS NOT NULL)")
     pairs = f"list_sort(list_transform(map_entries({counted}), lambda sf_e: {{'c': -CAST(sf_e.value AS BIGINT), 'k': sf_e.key}}))[1:{most}]"
     item = f"json_array({semistructured.value_sql('sf_e.k', value.type)}, -sf_e.c)"
@@ -391,6 +414,3 @@ def listagg(call: Call) -> Expr:
 def sketch(call: Call) -> Expr:
     """States of sketches, which have a form of their own in Snowflake."""
     raise unsupported(call.name)
-
-
-__all__ = ["VARIANT", "as_double", "is_star", "numeric", "variants"]

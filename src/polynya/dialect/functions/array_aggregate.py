@@ -6,17 +6,15 @@ Sources: docs.snowflake.com/en/sql-reference/functions/array_agg, .../object_agg
 from __future__ import annotations
 
 from collections import Counter
-from decimal import Decimal
 
 import pyarrow as pa
 
-from polynya.dialect import casts, semistructured
+from polynya.dialect import casts
 from polynya.dialect.engine_functions import python_function
 from polynya.dialect.expression import Expr, derive, null, once
-from polynya.dialect.functions.aggregate import as_double, numeric, variants
+from polynya.dialect.functions.aggregate import as_double, fraction_constant, numeric, variants
 from polynya.dialect.functions.semistructured import as_variant
 from polynya.dialect.registry import Call, aggregate, scalar
-from polynya.errors import compilation_error
 from polynya.types import variant
 from polynya.types.sqltype import ARRAY, FLOAT, NULL, OBJECT, VARCHAR, SqlType
 
@@ -108,11 +106,8 @@ def approx_percentile_combine(call: Call) -> Expr:
 @scalar("APPROX_PERCENTILE_ESTIMATE", args=2)
 def approx_percentile_estimate(call: Call) -> Expr:
     state, fraction = _state(call), call.arg(1, FLOAT)
-    given = call.arg(1).constant
-    if isinstance(given, int | float | Decimal) and not 0 <= given <= 1:
-        raise compilation_error(
-            1015, "22023", f"Invalid value [{float(given)}] for function 'APPROX_PERCENTILE_ESTIMATE'", call.position
-        )
+    if call.arg(1).is_constant:
+        fraction_constant(call, 1)
     return derive(f"sf_digest_estimate({state.sql}::VARCHAR, {fraction.sql})", FLOAT, state, fraction, nullable=True)
 
 
@@ -200,6 +195,3 @@ def _quantile(centroids: Centroids, fraction: float) -> float | None:
         previous = value, middle
         position += weight
     return centroids[-1][0]
-
-
-__all__ = ["semistructured"]

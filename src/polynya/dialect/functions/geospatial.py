@@ -140,10 +140,11 @@ def _read_place(texts: pa.Array, kinds: pa.Array, attempts: pa.Array) -> pa.Arra
 def _geojson(text: str, kind: str, attempt: bool) -> str | None:
     """GeoJSON or WKT as canonical GeoJSON."""
     try:
+        variant.check_depth(text)
         shape = json.loads(text, parse_float=Decimal) if text.lstrip().startswith("{") else _from_wkt(text)
         if not isinstance(shape, dict) or "type" not in shape:
             raise ValueError(text)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, RecursionError):
         if attempt:
             return None
         raise SnowflakeError(

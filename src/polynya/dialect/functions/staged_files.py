@@ -11,6 +11,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from polynya.catalog.names import join_name
+from polynya.dialect.expression import quote
 from polynya.dialect.registry import Call
 from polynya.dialect.scope import Source, source_columns
 from polynya.dialect.table_functions import table_function
@@ -80,7 +81,9 @@ def _location_text(node: exp.Expr) -> str:
     """``@db.schema."my stage"``, written as it was or given as a string."""
     if isinstance(node, exp.Literal):
         return node.name
-    names = [part for part in node.find_all(exp.Var, exp.Identifier)]
+    names = list(node.find_all(exp.Var, exp.Identifier))
+    if not names:
+        return node.name
     # The tree of a dotted name has its last part at the top.
     names.sort(key=lambda part: part.depth, reverse=True)
     return "@" + ".".join(quote(part.name) if part.args.get("quoted") else part.name for part in names)

@@ -9,7 +9,7 @@ import re
 
 from polynya.dialect import arithmetic, casts
 from polynya.dialect.expression import Expr, derive, null, once
-from polynya.dialect.functions.aggregate import numeric
+from polynya.dialect.functions.aggregate import numeric, whole_constant
 from polynya.dialect.registry import Call, window
 from polynya.errors import compilation_error
 from polynya.storage.errors import raise_sql
@@ -17,7 +17,7 @@ from polynya.types.sqltype import BOOLEAN, FLOAT, INTEGER, NULL, number
 
 _RANK = number(18, 0)
 # The ORDER BY of a window with an explicit frame.
-_FRAMED_ORDER = re.compile(r" ORDER BY (.*) (?:ROWS|RANGE) BETWEEN (?:(?! BETWEEN ).)*\)\Z", re.DOTALL)
+_FRAMED_ORDER = re.compile(r"[ (]ORDER BY (.*) (?:ROWS|RANGE) BETWEEN (?:(?! BETWEEN ).)*\)\Z", re.DOTALL)
 _WHOLE_PARTITION = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
 _SO_FAR = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
 _NO_BUCKETS = raise_sql(100065, "22014", "'NTILE argument must be at least 1'")
@@ -86,7 +86,7 @@ def _ignoring_nulls(call: Call) -> str:
 def neighbour(call: Call) -> Expr:
     _ordered(call)
     value = call.arg(0)
-    distance = int(call.constant(1, 1))
+    distance = whole_constant(call, 1, 1)
     default = call.arg(2) if len(call) > 2 else null(value.type)
     common = casts.common_type([value.type, default.type])
     if common is None:
@@ -110,7 +110,7 @@ def end_value(call: Call) -> Expr:
 @window("NTH_VALUE", args=2)
 def nth_value(call: Call) -> Expr:
     _ordered(call)
-    value, position = call.arg(0), int(call.constant(1))
+    value, position = call.arg(0), whole_constant(call, 1)
     if position < 1:
         raise compilation_error(1015, "22023", "The second argument of NTH_VALUE must be positive.", call.position)
     return derive(
