@@ -53,7 +53,7 @@ def test_a_quote_out_of_place_is_an_error(session: Session, put: Put) -> None:
     put("x.csv", '1,"a"b\n2,c\n')
     assert rows(session, "SELECT $2 FROM @st") == [('"a"b',), ("c",)]  # no enclosing character, no quotes
     with pytest.raises(
-        SnowparkSQLException, match="(?s)Found character 'b' instead of field delimiter ','.*line 1, character 6"
+        SnowparkSQLException, match=r"(?s)Found character 'b' instead of field delimiter ','.*line 1, character 6"
     ):
         rows(session, "SELECT $1 FROM @st (FILE_FORMAT => 'quoted')")
 

@@ -322,7 +322,10 @@ class Projection:
 
 # (type in the file, type wanted): a cast by way of a VARIANT gives the same value or the same error.
 _SAME_WITHOUT_VARIANT = {
-    *((name, name) for name in ("NUMBER", "FLOAT", "VARCHAR", "BOOLEAN", "DATE", "TIME", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ")),
+    *(
+        (name, name)
+        for name in ("NUMBER", "FLOAT", "VARCHAR", "BOOLEAN", "DATE", "TIME", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ")
+    ),
     ("NUMBER", "FLOAT"),
     ("VARCHAR", "NUMBER"),
     ("VARCHAR", "FLOAT"),
