@@ -23,6 +23,8 @@ demo: $(VENV)/.installed ## Starts the warehouse and runs the main job (TRIPS=fo
 	@test -f $(HOME_DIR)/connections.toml || $(BIN)/polynya init --home $(HOME_DIR)
 	@$(BIN)/polynya start --home $(HOME_DIR)
 	@eval "$$($(BIN)/polynya env --home $(HOME_DIR))" && $(BIN)/tripcast demo $(if $(TRIPS),--trips "$(TRIPS)")
+	@echo '  $(BIN)/polynya sql --home $(HOME_DIR) "SELECT * FROM TRIPCAST.PUBLIC.FORECAST LIMIT 5"'
+	@echo '  make stop                                              stops the warehouse; its data stays'
 
 stop: ## Stops the demo's warehouse
 	@test ! -d $(HOME_DIR) || $(BIN)/polynya stop --home $(HOME_DIR)

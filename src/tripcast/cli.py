@@ -7,6 +7,8 @@ left out, as the report says.
 from __future__ import annotations
 
 import json
+import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -352,11 +354,11 @@ def demo(connection: str | None, trips: Path | None, plot: Path) -> None:
     )
     click.echo(f"Plot      {plot}")
     click.echo()
+    # As it was called, so that the lines work as typed from here.
+    tripcast = sys.argv[0] if os.sep in sys.argv[0] else "tripcast"
     click.echo("Try next:")
-    click.echo("  tripcast status --json                     what the warehouse holds")
-    click.echo("  tripcast evaluate --h 7 --n-windows 12     another backtest")
-    click.echo('  polynya sql "SELECT * FROM TRIPCAST.PUBLIC.FORECAST LIMIT 5"')
-    click.echo("  make stop                                  stops the warehouse; its data stay")
+    click.echo(f"  {tripcast} status --json                     what the warehouse holds")
+    click.echo(f"  {tripcast} evaluate --h 7 --n-windows 12     another backtest")
 
 
 @contextmanager

@@ -480,6 +480,12 @@ def _merge(env: Environment, tree: exp.Merge, describe_only: bool) -> tuple[Stat
             counts[f"number of rows {label}"] = 0
     if describe_only:
         return StatementType.MERGE, counts
+    if not matched and len(unmatched) == 1:
+        insert = _insert_unmatched(env, unmatched[0], target, source_text, on)
+        with env.execution.connection.atomic():
+            _write(env, target.table)
+            counts["number of rows inserted"] = env.execution.connection.execute(insert, env.inputs)
+        return StatementType.MERGE, counts
     scratch = _scratch_name()
     cells = []
     for action in actions:
@@ -503,6 +509,19 @@ def _merge(env: Environment, tree: exp.Merge, describe_only: bool) -> tuple[Stat
             counts[f"number of rows {label}"] += connection.execute(_apply(env, action, target, scratch))
         connection.execute(f"DROP TABLE {scratch}")
     return StatementType.MERGE, counts
+
+
+def _insert_unmatched(env: Environment, action: _Action, target: _Target, source: str, on: str) -> str:
+    """The statement of a MERGE that only inserts: no row of the target changes, so it needs no scratch table."""
+    items = [
+        action.values[column.name].sql if column.name in action.values else default_value(env, column).sql
+        for column in target.table.columns
+    ]
+    stored = target.table.stored_as
+    return (
+        f"INSERT INTO {stored} ({_names(target.table.columns)}) SELECT {', '.join(items)} FROM {source} "
+        f"ANTI JOIN {stored} AS {target.alias} ON {on} WHERE {action.condition}"
+    )
 
 
 def _chosen(rid: str, matched: list[_Action], unmatched: list[_Action]) -> str:
