@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from polynya.dialect import arithmetic, calls, casts, semistructured, types
+from polynya.dialect import arithmetic, calls, casts, semistructured, staged_columns, types
 from polynya.dialect.expression import (
     Expr,
     derive,
@@ -347,6 +347,9 @@ def bind_case(binder: Binder, node: exp.Case) -> Expr:
 def bind_cast(binder: Binder, node: exp.Cast) -> Expr:
     target = types.from_tree(node.args["to"], binder.context.parameter("TIMESTAMP_TYPE_MAPPING"))
     attempt = isinstance(node, exp.TryCast)
+    staged = None if attempt else staged_columns.cast_column(binder, node.this, target)
+    if staged is not None:
+        return staged
     inner = binder.expression(node.this)
     if str(node.args.get("action") or "").upper() == "RENAME FIELDS":
         from polynya.dialect import semistructured

@@ -41,6 +41,7 @@ class Source:
             columns of relations to its left (LATERAL).
         columns: in order.
         hidden: columns that ``*`` does not show but names find (METADATA$FILENAME, a generator's row number).
+        named_by_file: columns of staged files under the files' own names; SQL reaches them by ``$1:name``.
         expansion: set for a table function that makes rows of each row to its left; see ``dialect.expansion``.
     """
 
@@ -48,6 +49,7 @@ class Source:
     columns: list[SourceColumn]
     hidden: list[SourceColumn] = field(default_factory=list)
     expansion: Expansion | None = None
+    named_by_file: list[SourceColumn] = field(default_factory=list)
 
 
 @dataclass(slots=True)

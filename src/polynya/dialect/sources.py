@@ -279,11 +279,11 @@ def _staged(inner: exp.Expr, node: exp.Table, binder: Binder) -> Source:
         else 1
     )
     relation = staged_relation(location, options, binder.context, execution.stages, execution.connection, max(width, 1))
-    columns, hidden = (
+    columns, hidden, named = (
         [SourceColumn(column.name, column.type, column.nullable, column.stored_as) for column in listed]
-        for listed in (relation.columns, relation.hidden)
+        for listed in (relation.columns, relation.hidden, relation.named)
     )
-    return Source(relation.sql, columns, hidden)
+    return Source(relation.sql, columns, hidden, named_by_file=named)
 
 
 def _column_number(node: exp.Expr) -> int:

@@ -60,11 +60,13 @@ class StagedRelation:
         sql: a query in parentheses.
         columns: ``$1`` ...
         hidden: metadata columns.
+        named: the columns under the names that all the files give them (Parquet, Avro, ORC).
     """
 
     sql: str
     columns: list[StagedColumn]
     hidden: list[StagedColumn]
+    named: list[StagedColumn]
 
 
 def staged_relation(
@@ -109,7 +111,16 @@ def staged_relation(
         count = 1
     kind = VARCHAR if chosen.type == "CSV" else VARIANT
     columns = [StagedColumn(f"${index}", kind, True, f"c{index}") for index in range(1, count + 1)]
-    return StagedRelation(f"({union(prepared, stages, context, columns)})", columns, METADATA)
+    named = _named_columns(prepared)
+    return StagedRelation(f"({union(prepared, stages, context, [*columns, *named])})", columns, METADATA, named)
+
+
+def _named_columns(prepared: list[Rows]) -> list[StagedColumn]:
+    """The columns that files name themselves, if all have the same."""
+    shapes = {tuple((column.name, column.type) for column in item.columns) for item in prepared}
+    if len(shapes) != 1:
+        return []
+    return [StagedColumn(name, kind, True, f"n{index}") for index, (name, kind) in enumerate(shapes.pop(), 1)]
 
 
 def resolve_format(option: Any, place: StageLocation, context: Context) -> FileFormat:
@@ -164,7 +175,7 @@ def union(prepared: list[Rows], stages: StageStore, context: Context, columns: l
         prepared: the files.
         stages: where they are.
         context: for the time at which the scan started.
-        columns: of the relation, ``c1`` ...
+        columns: of the relation, by their names in ``Rows.sql``.
     """
     if not prepared:
         cells = [f"NULL::{column.type.duckdb} AS {column.stored_as}" for column in [*columns, *METADATA]]

@@ -14,6 +14,7 @@ from polynya.dialect.binder import Binder, Scope
 from polynya.dialect.environment import Environment
 from polynya.dialect.expression import Expr, null, quote_string
 from polynya.dialect.scope import Relation, Source, SourceColumn
+from polynya.dialect.staged_columns import attribute_name, is_same_without_variant
 from polynya.errors import SnowflakeError, compilation_error, invalid_identifier
 from polynya.stages import csv, read
 from polynya.stages.csv import CsvFile
@@ -258,11 +259,9 @@ class Projection:
         if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
             target = types.from_tree(node.args["to"], context.parameter("TIMESTAMP_TYPE_MAPPING"))
             node = node.this
-        name = _attribute_name(node)
+        name = attribute_name(node)
         for index, own in enumerate(item.columns, 1):
-            if own.name == name and (own.type.name, target.name) in _SAME_WITHOUT_VARIANT:
-                if target.name == "VARCHAR" and target.length < own.type.length:
-                    return None
+            if own.name == name and is_same_without_variant(own.type, target):
                 return casts.cast(Expr(f"{_ALIAS}.n{index}", own.type), target, context)
         return None
 
@@ -318,28 +317,6 @@ class Projection:
             strings = ", ".join(quote_string(text) for text in self._format["NULL_IF"])
             sql = f"list_transform([{sql}], lambda v: CASE WHEN json_extract_string(v, '$') IN ({strings}) THEN NULL ELSE v END)[1]"
         return Expr(sql, VARIANT)
-
-
-# (type in the file, type wanted): a cast by way of a VARIANT gives the same value or the same error.
-_SAME_WITHOUT_VARIANT = {
-    *(
-        (name, name)
-        for name in ("NUMBER", "FLOAT", "VARCHAR", "BOOLEAN", "DATE", "TIME", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ")
-    ),
-    ("NUMBER", "FLOAT"),
-    ("VARCHAR", "NUMBER"),
-    ("VARCHAR", "FLOAT"),
-}
-
-
-def _attribute_name(node: exp.Expression) -> str | None:
-    """The name in ``$1:name``; None for anything else."""
-    if not isinstance(node, exp.JSONExtract) or not isinstance(node.this, exp.Parameter) or node.this.name != "1":
-        return None
-    steps = node.expression.expressions if isinstance(node.expression, exp.JSONPath) else []
-    if len(steps) != 2 or not isinstance(steps[1], exp.JSONPathKey):
-        return None
-    return str(steps[1].this)
 
 
 def _included_metadata(option: Any) -> dict[str, str]:
