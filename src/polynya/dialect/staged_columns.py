@@ -17,13 +17,7 @@ from polynya.types.sqltype import SqlType
 if TYPE_CHECKING:
     from polynya.dialect.binder import Binder
 
-# (type in the file, type wanted): a cast by way of a VARIANT gives the same value or the same error.
-_SAME_WITHOUT_VARIANT = {
-    *((name, name) for name in ("NUMBER", "FLOAT", "VARCHAR", "BOOLEAN", "DATE", "TIME", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ")),
-    ("NUMBER", "FLOAT"),
-    ("VARCHAR", "NUMBER"),
-    ("VARCHAR", "FLOAT"),
-}  # fmt: skip
+_PLAIN = {"FLOAT", "BOOLEAN", "DATE", "TIME", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ"}
 
 
 def attribute_name(node: exp.Expr) -> str | None:
@@ -37,11 +31,18 @@ def attribute_name(node: exp.Expr) -> str | None:
 
 
 def is_same_without_variant(own: SqlType, target: SqlType) -> bool:
-    """Whether a column of the file can be cast to the target without the detour over a VARIANT."""
-    if (own.name, target.name) not in _SAME_WITHOUT_VARIANT:
-        return False
-    # CAST cuts a string that is too long, the cast of a VARIANT refuses it.
-    return target.name != "VARCHAR" or target.length >= own.length
+    """Whether the cast of a file's column cannot fail, nor give anything else than by way of a VARIANT.
+
+    Where it can fail the detour is taken: the error of a VARIANT's cast is another one.
+    """
+    match own.name, target.name:
+        case "NUMBER", "NUMBER":
+            return target.scale >= own.scale and target.precision - target.scale >= own.precision - own.scale
+        case "NUMBER", "FLOAT":
+            return True
+        case "VARCHAR", "VARCHAR":
+            return target.length >= own.length
+    return own.name == target.name and own.name in _PLAIN
 
 
 def cast_column(binder: Binder, node: exp.Expr, target: SqlType) -> Expr | None:
