@@ -80,6 +80,33 @@ def test_json_and_parquet(session: Session, put: Put, tmp_path: Path) -> None:
     assert rows(session, text) == [(Decimal("12.34"), moment.date(), moment, True, 1.5, None)]
 
 
+def test_avro_orc_and_xml(session: Session, put: Put, tmp_path: Path) -> None:
+    import fastavro
+    from pyarrow import orc
+
+    fields = [{"name": "n", "type": "long"}, {"name": "s", "type": ["null", "string"]}]
+    with (tmp_path / "w.avro").open("wb") as stream:
+        fastavro.writer(
+            stream, {"type": "record", "name": "r", "fields": fields}, [{"n": 1, "s": "x"}, {"n": 2, "s": None}]
+        )
+    orc.write_table(pa.table({"n": [1, 2], "s": ["x", None]}), tmp_path / "w.orc")
+    for kind in ("AVRO", "ORC"):
+        put(f"x.{kind}", (tmp_path / f"w.{kind.lower()}").read_bytes())
+        session.sql(f"CREATE FILE FORMAT f{kind} TYPE = {kind}").collect()
+        text = f"SELECT $1:n::INT, $1:s::VARCHAR FROM @st/x.{kind} (FILE_FORMAT => 'f{kind}') ORDER BY 1"
+        assert rows(session, text) == [(1, "x"), (2, None)]
+    put("bad.AVRO", b"no avro at all")
+    with pytest.raises(SnowparkSQLException, match="not a valid Avro file"):
+        rows(session, "SELECT $1 FROM @st/bad (FILE_FORMAT => 'fAVRO')")
+    put("x.xml", '<?xml version="1.0"?><a id="7"><b>1</b><b>two</b></a>\n<a><b>3</b></a>')
+    session.sql("CREATE FILE FORMAT fx TYPE = XML").collect()
+    text = """SELECT $1:"@id"::INT, XMLGET($1, 'b', 0):"$"::VARCHAR, XMLGET($1, 'b', 1):"$"::VARCHAR FROM @st/x.xml (FILE_FORMAT => 'fx')"""
+    assert rows(session, text) == [(7, "1", "two"), (None, "3", None)]
+    put("x.xml", "<a><b></a>")
+    with pytest.raises(SnowparkSQLException, match=r"Error parsing XML|mismatched"):
+        rows(session, "SELECT $1 FROM @st/x.xml (FILE_FORMAT => 'fx')")
+
+
 INFERRED = [
     ("x.csv", "1,one,1.25,true\n20,two,,false\n", "TYPE = CSV", [
         ("c1", "NUMBER(2, 0)", "$1::NUMBER(2, 0)"), ("c2", "TEXT", "$2::TEXT"), ("c3", "NUMBER(3, 2)", "$3::NUMBER(3, 2)"),
