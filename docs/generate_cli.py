@@ -20,15 +20,14 @@ def reference() -> str:
     parts = ["# Command lines\n\nWritten by `docs/generate_cli.py` from the commands' help.\n"]
     for name, group in (("polynya", polynya.cli.main), ("tripcast", tripcast.cli.main)):
         parts.append(_section(name, group, None))
-        top = click.Context(group, info_name=name)
+        top = click.Context(group, info_name=name, **group.context_settings)
         parts += [_section(f"{name} {key}", group.commands[key], top) for key in sorted(group.commands)]
     return "\n".join(parts)
 
 
 def _section(title: str, command: click.Command, parent: click.Context | None) -> str:
-    context = click.Context(
-        command, info_name=title.split()[-1], parent=parent, max_content_width=100, terminal_width=100
-    )
+    settings = {**command.context_settings, "max_content_width": 100, "terminal_width": 100}
+    context = click.Context(command, info_name=title.split()[-1], parent=parent, **settings)
     return f"## {title}\n\n```text\n{command.get_help(context)}\n```\n"
 
 
