@@ -14,6 +14,7 @@ from typing import Any
 from polynya.catalog.store import Catalog
 from polynya.dialect import engine_functions
 from polynya.errors import SnowflakeError
+from polynya.runtime.pool import Pool
 from polynya.session.history import History
 from polynya.session.query import Query, cancelled_by_user
 from polynya.session.results import ResultStore, StoredResult
@@ -50,6 +51,7 @@ class Account:
         self.stages = StageStore(home)
         with closing(self.engine.connect()) as connection:
             open_history(connection)
+        self.runtime = Pool(home / "tmp" / "runtime")
         self.results = ResultStore(home / "results")
         self.history = History(home / "history.sqlite")
         self.sessions: dict[int, Session] = {}
@@ -139,6 +141,7 @@ class Account:
         if not stuck:
             for session in list(self.sessions.values()):
                 self.close_session(session)
+        self.runtime.close()
         self.results.close()
         self.history.close()
         if not stuck:

@@ -301,7 +301,10 @@ class Session:
                 return self._nested(query, execution, statement, binds or {})
 
             try:
-                execution = Execution(context, connection, self.account.stages, self, nested)
+                execution = Execution(
+                    context, connection, self.account.stages, self, nested, self.account.runtime,
+                    lambda: cancellable.cancelled is not None,
+                )  # fmt: skip
                 binds = query.binds
                 if query.bind_stage:
                     binds = read_bind_stage(self.account.stages, query.bind_stage, context)

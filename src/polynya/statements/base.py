@@ -11,6 +11,7 @@ from polynya.types.resultset import ResultSet
 
 if TYPE_CHECKING:
     from polynya.dialect.tokens import TokenStream
+    from polynya.runtime.pool import Pool
     from polynya.stages.store import StageStore
     from polynya.storage.connection import Connection
 
@@ -41,13 +42,17 @@ class Execution:
         stages: the files of stages.
         results: past results and history.
         execute: runs another statement's text in the same session (EXECUTE IMMEDIATE, scripting).
+        runtime: the workers in which Python handlers run.
+        cancelled: whether the statement is being cancelled; asked while it waits for something else than the engine.
     """
 
     context: Context
     connection: Connection
     stages: StageStore
     results: Results
-    execute: Callable[[str], ResultSet]
+    execute: Callable[..., ResultSet]
+    runtime: Pool | None = None
+    cancelled: Callable[[], bool] = lambda: False
 
 
 # Takes the execution and the statement's tokens (positioned at the start), answers its result.

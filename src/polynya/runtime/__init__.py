@@ -1,0 +1,1 @@
+"""Python handlers: packaging, worker processes, the fence around them, Arrow in and out."""
