@@ -11,6 +11,9 @@ from typing import Any
 
 from polynya.types.sqltype import SqlType
 
+# In Job.environment: the least severity of what ``logging`` hands over, unless the handler sets another.
+LOG_LEVEL = "LOG_LEVEL"
+
 
 @dataclass(frozen=True, slots=True)
 class ImportFile:
