@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from polynya.catalog.model import Database, Schema, Table
+from polynya.catalog.model import Database, Schema, Table, TableVersion
 from polynya.catalog.store import Catalog
-from polynya.storage.cleanup import clean_up, expire_snapshots
+from polynya.storage.cleanup import clean_up, expire, expire_snapshots
 from polynya.storage.engine import Engine
+from polynya.storage.snapshots import current_snapshot
+from polynya.storage.tables import at_snapshot
 
 NOW = datetime.now(UTC)
 LATER = NOW + timedelta(days=2)
@@ -87,3 +89,55 @@ def test_young_snapshots_stay(home: tuple[Engine, Catalog]) -> None:
     engine, catalog = home
     add(engine, catalog, "T")
     assert expire_snapshots(engine, catalog, NOW) == 0
+
+
+def test_each_table_keeps_its_own_past(home: tuple[Engine, Catalog], tmp_path: Path) -> None:
+    """A long retention time of one table does not keep what another one had in between."""
+    engine, catalog = home
+    long, brief = add(engine, catalog, "LONG"), add(engine, catalog, "BRIEF")
+    long.options["DATA_RETENTION_TIME_IN_DAYS"] = 30
+    connection = engine.connect()
+    pins = {}
+    for number in range(3):
+        connection.execute(f"UPDATE {long.stored_as} SET x = {number}")
+        pins[current_snapshot(connection)] = number * 1000
+        for _ in range(3):
+            connection.execute(f"UPDATE {brief.stored_as} SET x = {number} WHERE x < 500")
+    before = len(list((tmp_path / "lake").rglob("*.parquet")))
+    assert expire(engine, catalog, LATER) > 3
+    assert len(list((tmp_path / "lake").rglob("*.parquet"))) < before
+    for snapshot, total in pins.items():
+        found = connection.table(f"SELECT sum(x)::INT AS s FROM {at_snapshot(long.stored_as, snapshot)}").to_pylist()
+        assert found == [{"s": total}]
+
+
+def test_what_runs_keeps_its_files(home: tuple[Engine, Catalog], tmp_path: Path) -> None:
+    engine, catalog = home
+    table = add(engine, catalog, "T")
+    reader, writer = engine.connect(), engine.connect()
+    reader.begin()
+    reader.execute("CREATE TEMPORARY TABLE mine (x INTEGER)")  # the transaction has begun
+    assert reader.table(f"SELECT count(*) AS n FROM {table.stored_as}").to_pylist() == [{"n": 1000}]
+    writer.execute(f"DELETE FROM {table.stored_as} WHERE x >= 10")
+    name = table.stored_as.removeprefix('lake.main."').removesuffix('"')
+    writer.execute(f"CALL ducklake_rewrite_data_files('lake', '{name}', delete_threshold => 0)")
+    expire(engine, catalog, LATER)
+    assert reader.table(f"SELECT count(*) AS n FROM {table.stored_as}").to_pylist() == [{"n": 1000}]
+    reader.rollback()
+    expire(engine, catalog, LATER)
+    assert writer.table(f"SELECT count(*) AS n FROM {table.stored_as}").to_pylist() == [{"n": 10}]
+    assert len(list((tmp_path / "lake").rglob("*.parquet"))) == 1
+
+
+def test_former_tables_go_with_their_time(home: tuple[Engine, Catalog]) -> None:
+    """What a table was before a rebuilding ALTER is dropped once nothing can ask for it."""
+    engine, catalog = home
+    table = add(engine, catalog, "T")
+    old, table.stored_as = table.stored_as, 'lake.main."t_new"'
+    engine.connect().execute(f"CREATE TABLE {table.stored_as} (x INTEGER)")
+    table.past.append(TableVersion(old, None, [], NOW + timedelta(hours=1)))
+    catalog.update(table)
+    expire(engine, catalog, NOW + timedelta(hours=2))
+    assert old in engine.lake_tables()
+    expire(engine, catalog, LATER)
+    assert engine.lake_tables() == {table.stored_as}

@@ -1,19 +1,24 @@
-"""What nothing in the catalog means any more is removed from the lake: tables at start, old snapshots once a day.
+"""What nothing can ask for any more is removed from the lake: tables, snapshots, and the files that only these have.
 
-A crash between the making of a table and its row in the catalog leaves a table without a row; CREATE OR REPLACE, DROP and
-rebuilding changes leave tables that only UNDROP or time travel could ask for, until their retention time is over. Every
-commit leaves a snapshot, and every UPDATE and DELETE the files of the rows as they were.
+Every commit leaves a snapshot, and every UPDATE and DELETE the files of the rows as they were; rebuilding changes, DROP
+and CREATE OR REPLACE leave tables. They stay for the retention time of the object they belong to, and as long as a clone
+reads them. A crash between the making of a table and its row in the catalog leaves a table that no object has.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
+import re
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from polynya.catalog.model import CatalogObject, Table
+from polynya.catalog.model import Table
+from polynya.catalog.retention import horizon, is_over
 from polynya.catalog.store import Catalog
+from polynya.storage.connection import Connection
 from polynya.storage.engine import Engine
+from polynya.storage.forks import METADATA, spare_shared_files
+from polynya.storage.snapshots import COMMITS, MOMENT
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +27,16 @@ _OWN = {'lake.main."load_history"'}
 # A start removes no more than so many tables, so that the server is soon ready.
 _AT_ONCE = 200
 _SNAPSHOTS_AT_ONCE = 2000
-_DAY = timedelta(days=1)
+# Snapshots as young as this stay: the lake compares a commit with those since its beginning.
+_YOUNG = timedelta(minutes=1)
+_MARK = "TIMESTAMPTZ '2000-01-01 00:00:00+00'"
+# In the lake's list of what a commit changed: ``inserted_into_table:17``, ``created_table:"main"."trips_3"``.
+_CHANGED = re.compile(r"(?<=[a-z]):(\d+)")
+_CREATED = re.compile(r'created_table:"main"\."([^"]+)"')
 
 
 def clean_up(engine: Engine, catalog: Catalog, now: datetime | None = None) -> int:
-    """Forgets objects whose retention time is over and drops the lake's tables that no object has.
+    """At a start: forgets what is over and drops the lake's tables that no object has.
 
     Args:
         engine: nobody else uses it yet.
@@ -36,27 +46,14 @@ def clean_up(engine: Engine, catalog: Catalog, now: datetime | None = None) -> i
     Returns:
         how many tables were dropped.
     """
-    moment = now or datetime.now(UTC)
-    catalog.purge([item for item in catalog.every() if _is_over(catalog, item, moment)])
-    kept = {item.stored_as for item in catalog.every() if isinstance(item, Table)} | _OWN
-    unused = sorted(engine.lake_tables() - kept)[:_AT_ONCE]
-    if not unused:
-        return 0
-    connection = engine.connect()
-    try:
-        with connection.atomic():
-            for name in unused:
-                connection.execute(f"DROP TABLE IF EXISTS {name}")
-    finally:
-        connection.close()
-    log.info("dropped %d tables of the lake that nothing refers to", len(unused))
-    return len(unused)
+    changed = forget(catalog, now or datetime.now(UTC))
+    catalog.update(*changed)
+    unused = sorted(engine.lake_tables() - _used(catalog) - _OWN)[:_AT_ONCE]
+    return _drop(engine, unused)
 
 
-def expire_snapshots(engine: Engine, catalog: Catalog, now: datetime | None = None) -> int:
-    """Forgets snapshots older than anything's retention time, and deletes the files that only they have.
-
-    Snapshots that clones read stay.
+def expire(engine: Engine, catalog: Catalog, now: datetime | None = None) -> int:
+    """While the engine is in use: forgets what is over, with the tables, snapshots and files that only it had.
 
     Args:
         engine: may be in use.
@@ -66,60 +63,160 @@ def expire_snapshots(engine: Engine, catalog: Catalog, now: datetime | None = No
     Returns:
         how many snapshots are gone.
     """
-    oldest = (now or datetime.now(UTC)) - _longest_retention(catalog)
-    pinned = {item.snapshot for item in catalog.every() if isinstance(item, Table) and item.snapshot is not None}
+    before = _used(catalog)
+    # The file keeps what tables were until their next change: a statement may be in the midst of one.
+    forget(catalog, now or datetime.now(UTC))
+    _drop(engine, sorted(before - _used(catalog)))
+    return expire_snapshots(engine, catalog, now)
+
+
+def forget(catalog: Catalog, now: datetime) -> list[Table]:
+    """Forgets dropped objects whose retention time is over, and what tables were before theirs.
+
+    Returns:
+        tables whose past is shorter now.
+    """
+    catalog.purge([item for item in catalog.every() if is_over(catalog, item, now)])
+    changed = []
+    for item in catalog.every():
+        if isinstance(item, Table) and item.past:
+            earliest = horizon(catalog, item, now)
+            over = sum(version.until <= earliest for version in item.past)
+            if over:
+                del item.past[:over]
+                changed.append(item)
+    return changed
+
+
+def expire_snapshots(engine: Engine, catalog: Catalog, now: datetime | None = None) -> int:
+    """Forgets snapshots that no table's retention time reaches and no clone reads, and deletes the files that only they
+    have.
+
+    Of two tables with unlike retention times, the one with the longer keeps the snapshots in which it changed; the
+    files that the other had only in between go.
+
+    Args:
+        engine: may be in use.
+        catalog: of the same home.
+        now: the moment of the clean-up.
+
+    Returns:
+        how many snapshots are gone.
+    """
+    moment = now or datetime.now(UTC)
+    # What runs now must find what it began with, whatever the time is said to be.
+    working = engine.oldest_work()
+    young = min(moment, working or moment) - _YOUNG
     connection = engine.connect()
     try:
-        found = connection.table(
-            "SELECT snapshot_id FROM lake.snapshots() WHERE snapshot_id <> (SELECT id FROM lake.current_snapshot()) "
-            f"AND snapshot_time < TIMESTAMPTZ '{oldest.isoformat(sep=' ')}' ORDER BY snapshot_id"
-        )
-        old = [number for number in found.column(0).to_pylist() if number not in pinned][:_SNAPSHOTS_AT_ONCE]
+        old = _expired(connection, _needs(catalog, moment), young)
+        for start in range(0, len(old), _SNAPSHOTS_AT_ONCE):
+            some = old[start : start + _SNAPSHOTS_AT_ONCE]
+            connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => {some})")
         if old:
-            connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => {old})")
-            connection.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)")
             log.info("expired %d snapshots of the lake", len(old))
+        delete_files(engine)
     finally:
         connection.close()
     return len(old)
 
 
-def keep_house(engine: Engine, catalog: Catalog, stop: threading.Event) -> None:
-    """Expires snapshots now and then once a day, until it is told to stop."""
-    while not stop.is_set():
-        try:
-            expire_snapshots(engine, catalog)
-        except Exception:  # the next day may do better; nobody waits for it
-            log.exception("old snapshots could not be expired")
-        stop.wait(_DAY.total_seconds())
+def delete_files(engine: Engine) -> None:
+    """Deletes files that no table lists any more, once all that ran when they were last listed has ended.
+
+    The lake notes with a file when the transaction began that took it off its lists, which may be long before others
+    see that. So files are marked first, by a moment long ago, and go when all that runs has begun after that.
+
+    Args:
+        engine: may be in use.
+    """
+    duck = engine.cursor()
+    try:
+        with engine.files_lock:
+            spare_shared_files(duck)
+            for _ in range(2):  # what is marked now goes at once if nothing runs
+                working, marked = engine.oldest_work(), engine.files_marked
+                if marked is not None and (working is None or working > marked):
+                    duck.execute(f"CALL ducklake_cleanup_old_files('lake', older_than => {_MARK} + INTERVAL 1 DAY)")
+                    marked = None
+                if marked is None:
+                    duck.execute(
+                        f"UPDATE {METADATA}.ducklake_files_scheduled_for_deletion SET schedule_start = {_MARK}"
+                    )
+                    marked = datetime.now(UTC)
+                engine.files_marked = marked
+    finally:
+        duck.close()
 
 
-def _longest_retention(catalog: Catalog) -> timedelta:
-    """The longest DATA_RETENTION_TIME_IN_DAYS of anything; at least a day."""
-    set_days = [item.options.get("DATA_RETENTION_TIME_IN_DAYS") for item in catalog.every()]
-    set_days.append(catalog.account_parameters.get("DATA_RETENTION_TIME_IN_DAYS"))
-    return timedelta(days=max([1, *(days for days in set_days if isinstance(days, int))]))
+@dataclass(slots=True)
+class _Needs:
+    """What must be kept: snapshots, and since when changes of tables count, by the table's bare name in the lake."""
+
+    snapshots: set[int] = field(default_factory=set)
+    since: dict[str, datetime] = field(default_factory=dict)
+
+    def add(self, stored_as: str, snapshot: int | None, since: datetime) -> None:
+        if snapshot is not None:
+            self.snapshots.add(snapshot)
+            return
+        name = stored_as.rpartition(".")[2].strip('"')
+        self.since[name] = min(since, self.since.get(name, since))
 
 
-def _is_over(catalog: Catalog, item: CatalogObject, now: datetime) -> bool:
-    """Whether a dropped object, or one in a dropped schema or database, cannot come back any more."""
-    current: CatalogObject | None = item
-    while current is not None:
-        if current.dropped_on is not None and now - current.dropped_on > _retention(catalog, current):
-            return True
-        if current.parent > 0 and catalog.by_id(current.parent) is None:
-            return True
-        current = catalog.by_id(current.parent)
-    return False
+def _needs(catalog: Catalog, now: datetime) -> _Needs:
+    needs = _Needs()
+    for item in catalog.every():
+        if isinstance(item, Table) and item.kind != "TEMPORARY":
+            since = horizon(catalog, item, now)
+            needs.add(item.stored_as, item.snapshot, since)
+            for version in list(item.past):
+                if version.until > since:
+                    needs.add(version.stored_as, version.snapshot, since)
+    return needs
 
 
-def _retention(catalog: Catalog, item: CatalogObject) -> timedelta:
-    """How long a dropped object is kept: its own DATA_RETENTION_TIME_IN_DAYS, or that of what it lies in; 1 day."""
-    current: CatalogObject | None = item
-    while current is not None:
-        days = current.options.get("DATA_RETENTION_TIME_IN_DAYS")
-        if isinstance(days, int):
-            return timedelta(days=days)
-        current = catalog.by_id(current.parent)
-    days = catalog.account_parameters.get("DATA_RETENTION_TIME_IN_DAYS", 1)
-    return timedelta(days=int(days))
+def _expired(connection: Connection, needs: _Needs, young: datetime) -> list[int]:
+    """Snapshots that nothing needs, oldest first."""
+    names = connection.table(f"SELECT table_id, table_name FROM {METADATA}.ducklake_table")
+    by_id = dict(zip(names.column(0).to_pylist(), names.column(1).to_pylist(), strict=True))
+    found = connection.table(f"SELECT snapshot_id, {MOMENT}, c.changes_made FROM {COMMITS} ORDER BY snapshot_id")
+    kept = set(needs.snapshots)
+    last: dict[str, int] = {}  # of each table, the last change before its time: its state when that begins
+    old: list[int] = []
+    for snapshot, when, changes in zip(*(column.to_pylist() for column in found.columns), strict=True):
+        moment = when.replace(tzinfo=UTC)
+        if moment >= young:
+            break
+        old.append(snapshot)
+        changed = {by_id.get(int(number), "") for number in _CHANGED.findall(changes or "")}
+        for name in changed | set(_CREATED.findall(changes or "")):
+            since = needs.since.get(name)
+            if since is not None and moment > since:
+                kept.add(snapshot)
+            elif since is not None:
+                last[name] = snapshot
+    kept |= set(last.values())
+    newest = found.column(0)[-1].as_py() if found.num_rows else None
+    return [snapshot for snapshot in old if snapshot not in kept and snapshot != newest]
+
+
+def _used(catalog: Catalog) -> set[str]:
+    """The lake's tables that objects have or had."""
+    tables = [item for item in catalog.every() if isinstance(item, Table)]
+    return {table.stored_as for table in tables} | {version.stored_as for table in tables for version in table.past}
+
+
+def _drop(engine: Engine, names: list[str]) -> int:
+    stored = [name for name in names if name.startswith("lake.")]
+    if not stored:
+        return 0
+    connection = engine.connect()
+    try:
+        with connection.atomic():
+            for name in stored:
+                connection.execute(f"DROP TABLE IF EXISTS {name}")
+    finally:
+        connection.close()
+    log.info("dropped %d tables of the lake that nothing refers to", len(stored))
+    return len(stored)

@@ -1,0 +1,144 @@
+"""Keeps tables fast that are written in many small steps, and the lake small: by itself, beside the sessions.
+
+The lake keeps small inserts and deletes in its metadata until they are flushed to a file; many small files are merged,
+and files most of whose rows are deleted are rewritten. None of this changes a row, or a snapshot's view of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from polynya.catalog.store import Catalog
+from polynya.errors import SnowflakeError
+from polynya.storage.cleanup import delete_files, expire
+from polynya.storage.connection import Connection
+from polynya.storage.engine import Engine
+from polynya.storage.forks import METADATA
+
+log = logging.getLogger(__name__)
+
+# How often it looks whether anything was committed, and how often it expires what is over.
+_LOOK_SECONDS = 15.0
+_EXPIRE_SECONDS = 3600.0
+# A table whose lock is not free this soon is left for the next time.
+_LOCK_SECONDS = 0.5
+# After so many small commits a table's rows are written to a file; after so many small files these become one.
+_SMALL_COMMITS = 100
+_SMALL_FILES = 16
+_SMALL_BYTES = 16 << 20
+# A file is rewritten when more than this share of its rows is deleted.
+_DELETED_SHARE = 0.2
+_INLINED = re.compile(r"inlined_(?:insert|delete):(\d+)")
+_FILES = re.compile(r"(?:inserted_into|deleted_from)_table:(\d+)")
+
+
+@dataclass(slots=True)
+class Upkeep:
+    """What was seen so far.
+
+    Args:
+        engine: in use.
+        seen: the last snapshot that was looked at.
+        small: small commits since the last flush, by the lake's id of the table.
+        files: commits since that wrote or deleted from files.
+    """
+
+    engine: Engine
+    seen: int = 0
+    small: Counter[int] = field(default_factory=Counter)
+    files: Counter[int] = field(default_factory=Counter)
+
+    def run(self) -> int:
+        """Tends the tables that need it; how many that were."""
+        connection = self.engine.connect()
+        connection.lock_timeout = _LOCK_SECONDS
+        try:
+            self._look(connection)
+            names = _names(connection)
+            tended = 0
+            for table in [table for table, commits in self.small.items() if commits >= _SMALL_COMMITS]:
+                del self.small[table]
+                self.files[table] = _SMALL_FILES
+                if table in names:
+                    tended += _tend(
+                        connection, names[table], "ducklake_flush_inlined_data('lake', table_name => '{0}')"
+                    )
+            for table in [table for table, commits in self.files.items() if commits >= _SMALL_FILES]:
+                del self.files[table]
+                if table in names:
+                    tended += _compact(connection, table, names[table])
+            if tended:
+                delete_files(self.engine)
+        finally:
+            connection.close()
+        return tended
+
+    def _look(self, connection: Connection) -> None:
+        """Counts what was committed since the last time."""
+        found = connection.table(
+            f"SELECT snapshot_id, changes_made FROM {METADATA}.ducklake_snapshot_changes WHERE snapshot_id > {self.seen}"
+        )
+        for snapshot, changes in zip(found.column(0).to_pylist(), found.column(1).to_pylist(), strict=True):
+            self.seen = max(self.seen, snapshot)
+            self.small.update(set(map(int, _INLINED.findall(changes or ""))))
+            self.files.update(set(map(int, _FILES.findall(changes or ""))))
+
+
+def _names(connection: Connection) -> dict[int, str]:
+    """The lake's tables by id."""
+    found = connection.table(f"SELECT table_id, table_name FROM {METADATA}.ducklake_table WHERE end_snapshot IS NULL")
+    return dict(zip(found.column(0).to_pylist(), found.column(1).to_pylist(), strict=True))
+
+
+def _compact(connection: Connection, table: int, name: str) -> int:
+    """Rewrites files with many deleted rows and merges small ones, where there are such."""
+    deleted = connection.table(
+        f"SELECT 1 FROM {METADATA}.ducklake_data_file AS f JOIN {METADATA}.ducklake_delete_file AS d "
+        f"USING (data_file_id) WHERE f.table_id = {table} AND f.end_snapshot IS NULL AND d.end_snapshot IS NULL "
+        f"AND d.delete_count > {_DELETED_SHARE} * f.record_count LIMIT 1"
+    )
+    small = connection.table(
+        f"SELECT count(*) FROM {METADATA}.ducklake_data_file WHERE table_id = {table} AND end_snapshot IS NULL "
+        f"AND file_size_bytes < {_SMALL_BYTES}"
+    )
+    tended = 0
+    if deleted.num_rows:
+        rewrite = f"ducklake_rewrite_data_files('lake', '{{0}}', delete_threshold => {_DELETED_SHARE})"
+        tended = _tend(connection, name, rewrite)
+    if small.column(0)[0].as_py() >= _SMALL_FILES:
+        merge = f"ducklake_merge_adjacent_files('lake', '{{0}}', max_file_size => {_SMALL_BYTES})"
+        tended = _tend(connection, name, merge) or tended
+    return tended
+
+
+def _tend(connection: Connection, name: str, call: str) -> int:
+    """Calls a function of the lake on a table that nobody writes to meanwhile; 1 if that could be done."""
+    try:
+        connection.write_lock(f'lake.main."{name}"', first=True)
+        connection.execute(f"CALL {call.format(name)}")
+    except SnowflakeError as error:  # its lock is taken, or a commit came first: the next time may do better
+        log.info("table %s was not tended: %s", name, error.message)
+        return 0
+    return 1
+
+
+def keep_house(engine: Engine, catalog: Catalog, stop: threading.Event) -> None:
+    """Tends tables and expires snapshots now and then, until it is told to stop."""
+    upkeep = Upkeep(engine)
+    commits, expired = -1, -_EXPIRE_SECONDS
+    while not stop.is_set():
+        try:
+            if engine.commits != commits:
+                commits = engine.commits
+                upkeep.run()
+            if time.monotonic() - expired >= _EXPIRE_SECONDS:
+                expired = time.monotonic()
+                expire(engine, catalog)
+        except Exception:  # the next time may do better; nobody waits for it
+            log.exception("the housekeeping failed")
+        stop.wait(_LOOK_SECONDS)

@@ -1,0 +1,194 @@
+"""Clones: of tables, schemas and databases, now and then; independent of their origin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from snowflake.connector.errors import ProgrammingError
+
+from polynya.server.local import Warehouse
+from tests.time_travel.conftest import Client
+
+_MANY = "SELECT SEQ4() AS a, RANDOM(1) AS b FROM TABLE(GENERATOR(ROWCOUNT => 200000))"
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*.parquet"))
+
+
+def test_a_write_to_either_side_copies_no_rows(client: Client, warehouse: Warehouse) -> None:
+    lake = Path(warehouse.home.path) / "lake"
+    client(f"CREATE TABLE t AS {_MANY}")
+    before = _bytes(lake)
+    client("CREATE TABLE c CLONE t")
+    client("CREATE TABLE d CLONE c")
+    client("UPDATE c SET b = 0 WHERE a = 1")
+    client("DELETE FROM d WHERE a < 3")
+    client("INSERT INTO t VALUES (-1, -1)")
+    client("UPDATE t SET b = 1 WHERE a = 2")
+    assert client("SELECT COUNT(*), COUNT_IF(b = 0), COUNT_IF(a = -1) FROM c") == [(200_000, 1, 0)]
+    assert client("SELECT COUNT(*), COUNT_IF(b = 0), MIN(a) FROM d") == [(199_997, 0, 3)]
+    assert client("SELECT COUNT(*), COUNT_IF(b = 1), MIN(a) FROM t") == [(200_001, 1, -1)]
+    assert _bytes(lake) - before < 100_000
+
+
+def test_a_clone_has_no_past_before_its_making(client: Client) -> None:
+    first = client.run("CREATE TABLE t AS SELECT 1 AS a")
+    client("INSERT INTO t VALUES (2)")
+    made = client.run("CREATE TABLE c CLONE t")
+    written = client.run("DELETE FROM c WHERE a = 1")
+    assert client(f"SELECT * FROM c AT (STATEMENT => '{made}') ORDER BY a") == [(1,), (2,)]
+    assert client(f"SELECT * FROM c BEFORE (STATEMENT => '{written}') ORDER BY a") == [(1,), (2,)]
+    assert client(f"SELECT * FROM c AT (STATEMENT => '{written}')") == [(2,)]
+    with pytest.raises(ProgrammingError) as raised:
+        client(f"SELECT * FROM c AT (STATEMENT => '{first}')")
+    assert raised.value.errno == 707
+
+
+def test_of_the_past(client: Client) -> None:
+    client("CREATE TABLE t (a INT, b VARCHAR)")
+    insert = client.run("INSERT INTO t VALUES (1, 'x')")
+    client("ALTER TABLE t DROP COLUMN b")
+    client("TRUNCATE TABLE t")
+    client(f"CREATE TABLE c CLONE t AT (STATEMENT => '{insert}')")
+    assert client("SELECT * FROM c") == [(1, "x")]  # with the columns of that time
+    client("INSERT INTO c VALUES (2, 'y')")
+    assert client("SELECT * FROM c ORDER BY a") == [(1, "x"), (2, "y")]
+    client("INSERT OVERWRITE INTO t SELECT a FROM c AT (OFFSET => 0)")
+    assert client("SELECT COUNT(*) FROM t") == [(2,)]
+
+
+def test_restoring_a_table_from_its_own_past(client: Client) -> None:
+    client("CREATE TABLE t AS SELECT 1 AS a")
+    mistake = client.run("UPDATE t SET a = 9")
+    client(f"INSERT OVERWRITE INTO t SELECT * FROM t BEFORE (STATEMENT => '{mistake}')")
+    assert client("SELECT * FROM t") == [(1,)]
+    client("UPDATE t SET a = 8")
+    client(f"CREATE OR REPLACE TABLE t CLONE t BEFORE (STATEMENT => '{mistake}')")
+    assert client("SELECT * FROM t") == [(1,)]
+
+
+def test_uncommitted_changes_of_the_origin_do_not_show(client: Client) -> None:
+    client("CREATE TABLE t AS SELECT 1 AS a")
+    client("CREATE TABLE c CLONE t")
+    client("BEGIN")
+    client("DELETE FROM t")
+    assert client("SELECT * FROM c") == [(1,)]
+    client("INSERT INTO c SELECT 2")
+    assert client("SELECT * FROM c ORDER BY a") == [(1,), (2,)]
+    client("ROLLBACK")
+    assert client("SELECT * FROM c") == [(1,)]
+
+
+def test_identities_and_sequences(client: Client) -> None:
+    client("CREATE SEQUENCE s START 10")
+    client("CREATE TABLE t (a INT AUTOINCREMENT START 5, b INT DEFAULT s.NEXTVAL, c INT)")
+    client("INSERT INTO t (c) VALUES (1)")
+    client("CREATE TABLE c CLONE t")
+    client("INSERT INTO c (c) VALUES (2)")
+    client("INSERT INTO t (c) VALUES (3)")
+    # The identity is the clone's own, the sequence is shared.
+    assert client("SELECT * FROM c ORDER BY c") == [(5, 10, 1), (6, 11, 2)]
+    assert client("SELECT * FROM t ORDER BY c") == [(5, 10, 1), (6, 12, 3)]
+
+
+def test_like_takes_no_rows(client: Client) -> None:
+    client("CREATE TABLE t (a INT AUTOINCREMENT, b INT NOT NULL DEFAULT 3)")
+    client("INSERT INTO t (b) VALUES (1)")
+    client("CREATE TABLE l LIKE t")
+    client("INSERT INTO l (b) SELECT b FROM t")
+    assert client("SELECT b FROM l") == [(1,)]
+    assert client("SELECT COUNT(*), MAX(a) FROM t") == [(1, 1)]
+
+
+def test_schemas_and_databases(client: Client, schema: str) -> None:
+    database, _, name = schema.partition(".")
+    client("CREATE TABLE t AS SELECT 1 AS a")
+    client("CREATE VIEW v AS SELECT a FROM t")
+    moment = client.run("CREATE TABLE gone AS SELECT 5 AS a")
+    client("DROP TABLE gone")
+    client("INSERT INTO t VALUES (2)")
+    client("CREATE TABLE late (a INT)")
+    client(f"CREATE SCHEMA {name}_NOW CLONE {name}")
+    client(f"CREATE SCHEMA {name}_THEN CLONE {name} AT (STATEMENT => '{moment}')")
+    assert client(f"SELECT COUNT(*) FROM {name}_NOW.v") == [(2,)]
+    assert [row[1] for row in client(f"SHOW TERSE TABLES IN SCHEMA {name}_NOW")] == ["LATE", "T"]
+    assert client(f"SELECT a FROM {name}_THEN.v") == [(1,)]
+    assert [row[1] for row in client(f"SHOW TERSE TABLES IN SCHEMA {name}_THEN")] == ["GONE", "T"]
+    client(f"DELETE FROM {name}_NOW.t")
+    assert client(f"SELECT COUNT(*) FROM {schema}.t") == [(2,)]
+    client(f"CREATE DATABASE {name}_COPY CLONE {database}")
+    client(f"CREATE TRANSIENT DATABASE {name}_BRIEF CLONE {database}")
+    assert client(f"SELECT COUNT(*) FROM {name}_COPY.{name}.t") == [(2,)]
+    assert {row[4] for row in client(f"SHOW TABLES IN DATABASE {name}_BRIEF")} == {"TRANSIENT"}
+    for kind in ("COPY", "BRIEF"):
+        client(f"DROP DATABASE {name}_{kind}")
+
+
+def test_a_schema_of_which_a_table_cannot_be_had(client: Client, schema: str) -> None:
+    _, _, name = schema.partition(".")
+    client("CREATE TABLE brief (a INT) DATA_RETENTION_TIME_IN_DAYS = 0")
+    client("CREATE TABLE t (a INT)")
+    moment = client.run("SELECT 1")
+    with pytest.raises(ProgrammingError) as raised:
+        client(f"CREATE SCHEMA {name}_C CLONE {name} AT (STATEMENT => '{moment}')")
+    assert raised.value.errno == 707
+    assert client(f"SHOW SCHEMAS LIKE '{name}_C'") == []
+    client(
+        f"CREATE SCHEMA {name}_C CLONE {name} AT (STATEMENT => '{moment}') "
+        "IGNORE TABLES WITH INSUFFICIENT DATA RETENTION"
+    )
+    assert [row[1] for row in client(f"SHOW TERSE TABLES IN SCHEMA {name}_C")] == ["T"]
+
+
+REFUSED = [
+    ("CREATE TABLE c CLONE nope", 2003, "NOPE' does not exist"),
+    ("CREATE SCHEMA c CLONE nope", 2003, "NOPE' does not exist"),
+    ("CREATE DATABASE c CLONE nope", 2003, "Database 'NOPE' does not exist"),
+    ("CREATE TABLE c CLONE v", 2203, "Object found is of type 'VIEW'"),
+    ("CREATE TABLE c CLONE t AT (OFFSET => -7200)", 707, "not available"),
+    ("CREATE TABLE c CLONE t BEFORE (STATEMENT => 'nope')", 709, "nope not found"),
+    ("CREATE TABLE c CLONE mine", 2271, "Temp table cannot be cloned"),
+    ("CREATE TEMPORARY TABLE c CLONE mine AT (OFFSET => 0)", 2, "temporary table"),
+    ("CREATE TABLE c CLONE brief", 2120, "Transient object cannot be cloned to a permanent object"),
+    ("CREATE TABLE t CLONE t", 2002, "already exists"),
+    ("CREATE TABLE c CLONE t AT (OFFSET => -1", 1003, "syntax error"),
+]
+
+
+@pytest.mark.parametrize(("sql", "code", "text"), REFUSED)
+def test_what_cannot_be_cloned(client: Client, sql: str, code: int, text: str) -> None:
+    for statement in (
+        "CREATE TABLE t AS SELECT 1 AS a", "CREATE VIEW v AS SELECT 1 AS a", "CREATE TEMPORARY TABLE mine (a INT)",
+        "CREATE TRANSIENT TABLE brief (a INT)",
+    ):  # fmt: skip
+        client(statement)
+    with pytest.raises(ProgrammingError) as raised:
+        client(sql)
+    assert raised.value.errno == code, raised.value.msg
+    assert text in str(raised.value.msg)
+    assert client("SELECT * FROM t") == [(1,)]
+
+
+def test_kinds(client: Client) -> None:
+    client("CREATE TRANSIENT TABLE brief AS SELECT 1 AS a")
+    client("CREATE TRANSIENT TABLE c1 CLONE brief")
+    client("CREATE TEMPORARY TABLE c2 CLONE brief")
+    client("CREATE TABLE t (a INT)")
+    client("CREATE TRANSIENT TABLE c3 CLONE t")
+    assert client("SELECT c1.a, c2.a FROM c1, c2") == [(1, 1)]
+    kinds = {row[1]: row[4] for row in client("SHOW TABLES")}
+    assert (kinds["C1"], kinds["C2"], kinds["C3"]) == ("TRANSIENT", "TEMPORARY", "TRANSIENT")
+
+
+def test_two_sessions_write_to_a_fresh_clone(client: Client, another: Callable[[], Client]) -> None:
+    client(f"CREATE TABLE t AS {_MANY}")
+    client("CREATE TABLE c CLONE t")
+    one, two = another(), another()
+    one("BEGIN")
+    one("INSERT INTO c VALUES (-1, 0)")
+    two("INSERT INTO c VALUES (-2, 0)")
+    one("COMMIT")
+    assert client("SELECT COUNT(*), MIN(a) FROM c") == [(200_002, -2)]
