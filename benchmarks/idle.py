@@ -32,7 +32,7 @@ def measure(quick: bool) -> list[Figure]:
                 with snowflake.connector.connect(**Home.find(folder).connection()) as client:
                     client.cursor().execute("SELECT 1").fetchall()
                 time.sleep(_SETTLE_SECONDS)
-                memory.append(_resident_megabytes(folder))
+                memory.append(resident_megabytes(folder))
             finally:
                 subprocess.run([_POLYNYA, "stop", *home], check=True, capture_output=True)
     return [
@@ -41,9 +41,15 @@ def measure(quick: bool) -> list[Figure]:
     ]
 
 
-def _resident_megabytes(folder: str) -> float:
-    """Of the server's process group: it and whatever it started."""
+def resident_megabytes(folder: str, *, workers: bool = True) -> float:
+    """Memory that a home's server holds.
+
+    Args:
+        folder: the home.
+        workers: also whatever it started: its process group.
+    """
     address = Home.find(folder).address()
     assert address is not None
-    shown = subprocess.run(["ps", "-A", "-o", "pgid=,rss="], check=True, capture_output=True, text=True).stdout
-    return sum(int(size) for group, size in map(str.split, shown.splitlines()) if int(group) == address.pid) / 1024
+    shown = subprocess.run(["ps", "-A", "-o", "pid=,pgid=,rss="], check=True, capture_output=True, text=True).stdout
+    sizes = [tuple(map(int, line.split())) for line in shown.splitlines()]
+    return sum(size for pid, group, size in sizes if (group if workers else pid) == address.pid) / 1024

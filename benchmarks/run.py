@@ -11,13 +11,17 @@ import sys
 from collections.abc import Callable
 
 import clients
+import handlers
 import idle
 import loads
+import memory_of_tables
 from report import Figure, machine, table
 
 MEASURES: dict[str, Callable[[bool], list[Figure]]] = {
     "idle": idle.measure,
     "clients": clients.measure,
+    "handlers": handlers.measure,
+    "memory": memory_of_tables.measure,
     "real": loads.measure_real,
     "synthetic": loads.measure_synthetic,
 }

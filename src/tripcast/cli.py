@@ -1,4 +1,4 @@
-"""The command line: tripcast setup | load | forecast | evaluate | status | demo | synthesize.
+"""The command line: tripcast setup | load | weather | forecast | evaluate | status | demo | synthesize.
 
 Exit codes: 0 done, 1 it failed (one line says why), 2 the command was mistyped, 3 (load) done, but files or lines were
 left out, as the report says.
@@ -39,7 +39,9 @@ class _Commands(click.Group):
 
         try:
             return super().invoke(ctx)
-        except (NoConnection, CannotMix, BadFile, Unreachable, ValueError, OSError) as error:
+        except BadFile as error:
+            raise _Failure(str(error) if error.line is None else f"line {error.line}: {error}") from error
+        except (NoConnection, CannotMix, Unreachable, LookupError, ValueError, OSError) as error:
             raise _Failure(str(error)) from error
         except (Error, SnowparkClientException) as error:
             raise _Failure(f"the warehouse says: {' '.join(str(error).split())}") from error
@@ -213,6 +215,76 @@ def _print_report(report: Any) -> None:
         click.echo("Kept, but worth knowing:")
         for line in describe(kept):
             click.echo(f"  {line}")
+
+
+@main.group()
+def weather() -> None:
+    """Weather of the days of the past, and what is usual on the days to come, as a share.
+
+    Example: tripcast weather publish --file central_park.csv
+    """
+
+
+@weather.command("publish")
+@click.option(
+    "--file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="GHCN daily file (CSV).",
+)
+@click.option(
+    "--folder", type=_folder, default=Path("weather"), show_default=True, help="Where the listing is written."
+)
+@click.option(
+    "--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Last day. Default: a year from today."
+)
+@_json
+def publish_weather(file: Path, folder: Path, until: Any, as_json: bool) -> None:
+    """Writes a weather listing, a folder of Parquet files, from the file of one station.
+
+    Days after the last one of the file are means over its years: they are labelled CLIMATOLOGY. Without a file there is no
+    weather; none is invented.
+
+    Example: tripcast weather publish --file ../shared/data/weather/central_park_weather.csv
+    """
+    from datetime import date
+
+    from tripcast.sources.weather import DATABASE, SHARE, publish
+
+    made = publish(file, folder, date.today(), until.date() if until else None)
+    if as_json:
+        _echo_json(asdict(made))
+        return
+    click.echo(
+        f"{made.station}: {made.days:,} days measured, {made.first_day} to {made.last_day}"
+        + (f", {made.absent:,} days absent" if made.absent else "")
+        + f"; climatology to {made.until}. Written to {made.folder}."
+    )
+    click.echo("Give it to the warehouse, once, and take it:")
+    click.echo(f"  polynya share add {SHARE} --folder {made.folder}")
+    click.echo(f"  tripcast weather load        makes {DATABASE} and the table WEATHER")
+
+
+@weather.command("load")
+@_connection
+@click.option("--share", metavar="ACCOUNT.SHARE", help="Take this share. Default: the one that publish names.")
+@_json
+def load_weather(connection: str | None, share: str | None, as_json: bool) -> None:
+    """Makes the listing's database from its share, and the table WEATHER from the listing.
+
+    Example: tripcast weather load
+    """
+    from tripcast.features.weather import materialize_weather, take_listing
+    from tripcast.sources.weather import SHARE
+
+    with _session(connection, "LOAD_FILES") as session:
+        take_listing(session, share or SHARE)
+        days = materialize_weather(session)
+    if as_json:
+        _echo_json({"days": days})
+    else:
+        click.echo(f"WEATHER holds {days:,} days.")
 
 
 @main.command()

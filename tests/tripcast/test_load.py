@@ -180,6 +180,25 @@ def test_a_file_published_anew_replaces_its_lines(trips: Session, tmp_path: Path
     assert trips.table("RAW_SCHEMA1").count() == 2
 
 
+def test_a_bad_line_of_a_file_published_anew_is_told(trips: Session, tmp_path: Path) -> None:
+    """Also where as many trips of that file are there already as the new one has lines."""
+    write_old(tmp_path / "a.csv", old(bike="1"), old(bike="2"))
+    load_folder(trips, tmp_path)
+    write_old(tmp_path / "a.csv", old(bike="1"), old(bike="3", start="2018-02-30 00:00:00"))
+    report = load_folder(trips, tmp_path)
+    assert [(issue.line, issue.reason, issue.kept) for issue in report.issues] == [(3, "impossible start time", False)]
+    assert report.trips == 2
+
+
+def test_lines_that_are_kept_are_told_though_every_line_became_a_trip(trips: Session, tmp_path: Path) -> None:
+    write_old(tmp_path / "a.csv", old(bike="1"), old(bike="2", end="NULL"))
+    write_old(tmp_path / "b.csv", old(bike="3"), old(bike="4", stop="2017-12-31 00:00:00"))
+    report = load_folder(trips, tmp_path)
+    said = [(issue.source, issue.line, issue.reason, issue.kept) for issue in report.issues]
+    assert said == [("a.csv", 3, "end station id is NULL", True), ("b.csv", 3, "stops before it starts", True)]
+    assert (report.trips, report.left_out) == (4, 0)
+
+
 def test_two_files_whose_names_become_the_same_in_the_stage(trips: Session, tmp_path: Path) -> None:
     write_old(tmp_path / "a b.csv", old(bike="1"))
     write_old(tmp_path / "a_b.csv", old(bike="2"))

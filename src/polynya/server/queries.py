@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
+from urllib.parse import unquote_plus
 
 import orjson
 from starlette.requests import Request
@@ -55,7 +57,7 @@ async def query_request(request: Request) -> Response:
         read_binds(body.get("bindings")),
         describe_only=bool(body.get("describeOnly")),
         parameters=parameters if isinstance(parameters, dict) else None,
-        request_id=request.query_params.get("requestId", ""),
+        request_id=_request_id(request),
         asynchronous=asynchronous,
         internal=bool(body.get("isInternal")),
         bind_stage=str(body.get("bindStage") or ""),
@@ -68,6 +70,14 @@ async def query_request(request: Request) -> Response:
     if asynchronous:
         return json_response(_in_progress(query, IN_PROGRESS_ASYNC))
     return await _answer(state, query, future, write, first=new)
+
+
+def _request_id(request: Request) -> str:
+    """The client's id of its request: one of several names in the address, of which the others do not matter."""
+    for part in request.scope["query_string"].split(b"&"):
+        if part.startswith(b"requestId="):
+            return unquote_plus(part[10:].decode("latin-1"))
+    return ""
 
 
 def _writer(request: Request, state: State, query: Query) -> Callable[[], bytes]:
@@ -100,15 +110,40 @@ async def _answer(
         write: writes the reply.
         first: whether this is the request that began it, whose reply its thread writes.
     """
-    if future is not None and not future.done():
-        await asyncio.wait([asyncio.wrap_future(future)], timeout=state.times.answer)
-        if not future.done():
-            return json_response(_in_progress(query, IN_PROGRESS))
+    if future is not None and not await _done(future, state.times.answer):
+        return json_response(_in_progress(query, IN_PROGRESS))
     written = future.result() if first and future is not None else None
     if written is None:
         written = await asyncio.wrap_future(state.account.submit(write))
     assert written is not None
     return json_response(written)
+
+
+async def _done(future: Future[Any], seconds: float) -> bool:
+    """Waits for a thread's work, but not for longer than so many seconds; False if it goes on.
+
+    Plainer than ``asyncio.wait``, because every statement passes here.
+    """
+    if future.done():
+        return True
+    loop = asyncio.get_running_loop()
+    waiter = loop.create_future()
+
+    def wake() -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    def finished(_: Future[Any]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(wake)
+
+    timer = loop.call_later(seconds, wake)
+    future.add_done_callback(finished)
+    try:
+        await waiter
+    finally:
+        timer.cancel()
+    return future.done()
 
 
 def _in_progress(query: Query, code: str) -> bytes:
@@ -138,16 +173,17 @@ async def query_result(request: Request) -> Response:
             if record is None or record.user_name != session.context.user:
                 raise SnowflakeError(709, "02000", f"Statement {query_id} not found")
             result = state.account.result(query_id)
+            style = Style.of(session.context)
             data: dict[str, Any] = {
                 "queryId": query_id,
                 "sqlState": "00000",
                 "statementTypeId": int(result.statement_type),
-                "rowtype": row_type(result.columns, Style.of(session.context).structured),
+                "rowtype": row_type(result.columns, style.structured),
                 "queryResultFormat": "json",
                 "total": result.rows,
                 "returned": result.rows,
             }
-            add_rows(data, result, session.context, {}, base_url)
+            add_rows(data, result, session.context, {}, base_url, style)
             return success(data)
         except SnowflakeError as error:
             return error_reply(error, query_id)
@@ -210,7 +246,7 @@ async def monitor(request: Request) -> Response:
 
 
 async def chunk(request: Request) -> Response:
-    """GET /results/<id>/<secret>/<form>/<number>: rows of a large result."""
+    """GET /results/<id>/<secret>/<form>/<start>/<end>: rows of a large result."""
     state = state_of(request)
     query_id = request.path_params["query_id"]
     style = Style.from_address(request.query_params.get("style", ""))
@@ -220,7 +256,8 @@ async def chunk(request: Request) -> Response:
             stored = state.account.results.get(query_id)
             if not hmac.compare_digest(secret(stored), request.path_params["secret"]):
                 return None
-            return result_chunk(stored, request.path_params["form"] == "arrow", style, request.path_params["number"])
+            start, end = request.path_params["start"], request.path_params["end"]
+            return result_chunk(stored, request.path_params["form"] == "arrow", style, start, end)
         except (SnowflakeError, IndexError):
             return None
 
@@ -232,4 +269,5 @@ async def chunk(request: Request) -> Response:
 
 def _base_url(request: Request) -> str:
     """How the client reached this server."""
-    return f"{request.url.scheme}://{request.url.netloc}"
+    host = request.headers.get("host")
+    return f"{request.scope['scheme']}://{host}" if host else f"{request.url.scheme}://{request.url.netloc}"

@@ -8,6 +8,7 @@ import hmac
 import secrets
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -54,22 +55,24 @@ class Wire:
     plan: arrow_wire.ArrowPlan | None
 
 
-def chunk(result: StoredResult, arrow: bool, style: Style, number: int) -> bytes:
+def chunk(result: StoredResult, arrow: bool, style: Style, start: int, end: int) -> bytes:
     """One chunk's body: an Arrow stream, or rows of JSON without the outer brackets.
+
+    Its rows are named, not its number: a result that was put aside and read again may be cut elsewhere.
 
     Args:
         result: of which it is.
         arrow: else JSON.
         style: of the session that asked for the result.
-        number: from 0.
+        start: the first row, from 0.
+        end: after the last one.
 
     Raises:
-        IndexError: if there is no such chunk.
+        IndexError: if there are no such rows.
     """
+    if not 0 <= start < end <= result.rows:
+        raise IndexError(start, end)
     prepared = wire(result, arrow, style)
-    if not 0 <= number < len(prepared.bounds) - 1:
-        raise IndexError(number)
-    start, end = prepared.bounds[number], prepared.bounds[number + 1]
     piece = result.table.slice(start, end - start)
     if prepared.plan is not None:
         return prepared.plan.encode(piece.to_batches())
@@ -162,11 +165,12 @@ def reply(query: Query, base_url: str, local: bool, reported: Reported) -> bytes
 
 
 def _data(query: Query, result: StoredResult | ResultSet, base_url: str, local: bool) -> dict[str, Any]:
+    style = Style.of(query.session.context)
     data: dict[str, Any] = {
         "queryId": query.id,
         "sqlState": "00000",
         "statementTypeId": int(result.statement_type),
-        "rowtype": row_type(result.columns, Style.of(query.session.context).structured),
+        "rowtype": row_type(result.columns, style.structured),
         "databaseProvider": None,
         "arrayBindSupported": True,
         "version": 1,
@@ -190,25 +194,29 @@ def _data(query: Query, result: StoredResult | ResultSet, base_url: str, local: 
         children = [query.session.account.results.get(child) for child in result.child_query_ids]
         data["resultIds"] = ",".join(child.query_id for child in children)
         data["resultTypes"] = ",".join(str(int(child.statement_type)) for child in children)
-    add_rows(data, result, query.session.context, query.parameters, base_url)
+    add_rows(data, result, query.session.context, query.parameters, base_url, style)
     if 0x3000 <= result.statement_type <= 0x3500 and result.rows_affected is not None:
         data["stats"] = _stats(result)
     return data
 
 
 def add_rows(
-    data: dict[str, Any], result: StoredResult, context: Context, parameters: dict[str, Any], base_url: str
+    data: dict[str, Any],
+    result: StoredResult,
+    context: Context,
+    parameters: dict[str, Any],
+    base_url: str,
+    style: Style,
 ) -> None:
     """Puts the first rows into a reply, and the addresses of the others."""
     arrow = result.statement_type in _ARROW_TYPES and wants_arrow(context, parameters)
-    style = Style.of(context)
     prepared = wire(result, arrow, style)
+    end = prepared.bounds[1]
     if arrow:
         data["queryResultFormat"] = "arrow"
         data.pop("rowset", None)
-        data["rowsetBase64"] = base64.b64encode(chunk(result, True, style, 0)).decode() if result.rows else ""
+        data["rowsetBase64"] = base64.b64encode(chunk(result, True, style, 0, end)).decode() if result.rows else ""
     else:
-        end = prepared.bounds[1]
         piece = result.table if end == result.rows else result.table.slice(0, end)
         data["rowset"] = json_wire.rows(result.columns, piece, style)
     if len(prepared.bounds) > 2:
@@ -222,13 +230,12 @@ def _chunks(result: StoredResult, prepared: Wire, arrow: bool, base_url: str) ->
     form = "arrow" if arrow else "json"
     style = prepared.style.to_address()
     chunks = []
-    for number in range(1, len(prepared.bounds) - 1):
-        count = prepared.bounds[number + 1] - prepared.bounds[number]
-        size = int(count * per_row)
+    for start, end in pairwise(prepared.bounds[1:]):
+        size = int((end - start) * per_row)
         chunks.append(
             {
-                "url": f"{base_url}/results/{result.query_id}/{secret(result)}/{form}/{number}?style={style}",
-                "rowCount": count,
+                "url": f"{base_url}/results/{result.query_id}/{secret(result)}/{form}/{start}/{end}?style={style}",
+                "rowCount": end - start,
                 "uncompressedSize": size,
                 "compressedSize": size,
             }

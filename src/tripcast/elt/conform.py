@@ -22,14 +22,15 @@ from tripcast.elt.report import Issue
 from tripcast.sources.formats import SCHEMA1, SCHEMA2, Schema
 
 FIRST_POSSIBLE = "2010-01-01"  # no public system of these layouts is older
-# how times were written over the years: what they look like -> their format
+# how times were written over the years: what they look like -> their format; nearly all are without a slash, so that
+# is asked first
 _TIME_FORMATS = {
+    "NOT CONTAINS({0}, '/') AND CONTAINS({0}, '.')": "YYYY-MM-DD HH24:MI:SS.FF",  # 2018-01-01 00:01:45.8140
+    "NOT CONTAINS({0}, '/')": "YYYY-MM-DD HH24:MI:SS",
     "{0} LIKE '%/%:%:%'": "MM/DD/YYYY HH24:MI:SS",  # 9/1/2014 00:00:25
     "{0} LIKE '%/%/____ %'": "MM/DD/YYYY HH24:MI",  # 1/1/2015 0:01
     "{0} LIKE '%/%/__ %'": "MM/DD/YY HH24:MI",  # 5/1/17 0:03
-    "CONTAINS({0}, '.')": "YYYY-MM-DD HH24:MI:SS.FF",  # 2018-01-01 00:01:45.8140
 }
-_PLAIN_TIME = "YYYY-MM-DD HH24:MI:SS"
 _NULLS = r"'', 'NULL', '\\N'"
 ISSUES_PER_REASON = 100  # lines that are named of each file
 
@@ -43,7 +44,7 @@ def _time(column: str) -> str:
         f"WHEN {looks.format(column)} THEN TRY_TO_TIMESTAMP_NTZ({column}, '{form}')"
         for looks, form in _TIME_FORMATS.items()
     )
-    return f"CASE {cases} ELSE TRY_TO_TIMESTAMP_NTZ({column}, '{_PLAIN_TIME}') END"
+    return f"CASE {cases} END"
 
 
 def _number(column: str, digits: int) -> str:
@@ -227,6 +228,12 @@ WHERE REASON IS NOT NULL
 QUALIFY ROW_NUMBER() OVER (PARTITION BY REASON ORDER BY LINE) <= {ISSUES_PER_REASON}"""
 
 
+def _kept_issues_statement(paths: Sequence[str]) -> str:
+    """The query that answers which of these files brought trips that are kept although something is wrong with them."""
+    return f"""SELECT DISTINCT SOURCE_FILE FROM {names.TRIPS} WHERE SOURCE_FILE IN ({_quoted(paths)})
+AND (START_STATION_ID IS NULL OR END_STATION_ID IS NULL OR STOPTIME < STARTTIME)"""
+
+
 def conform(session: Session, entries: Sequence[FileEntry], stage: str = names.LOAD_STAGE) -> None:
     """Brings the raw rows of these files into TRIPS and notes those with something wrong; safe to run again.
 
@@ -235,16 +242,36 @@ def conform(session: Session, entries: Sequence[FileEntry], stage: str = names.L
         entries: files whose rows are in the raw tables; their ``new_trips`` and ``left_out`` are filled in.
         stage: that holds the files.
     """
-    for number, rules in RULES.items():
-        files = {entry.staged_as: entry for entry in entries if entry.schema_number == number and entry.staged_as}
-        if files:
-            session.sql(merge_statement(rules, list(files))).collect()
-            _note_issues(session, rules, files, stage)
     paths = [entry.staged_as for entry in entries if entry.staged_as]
-    trips = session.table(names.TRIPS).filter(F.col("SOURCE_FILE").in_(*paths))
-    counts = {row[0]: row[1] for row in trips.group_by("SOURCE_FILE").agg(F.count(F.lit(1)).alias("N")).collect()}
+    before = _trips_of(session, paths)
+    layouts = {
+        number: {entry.staged_as: entry for entry in entries if entry.schema_number == number and entry.staged_as}
+        for number in RULES
+    }
+    for number, files in layouts.items():
+        if files:
+            session.sql(merge_statement(RULES[number], list(files))).collect()
+    counts = _trips_of(session, paths)
+    flawed = {row[0] for row in session.sql(_kept_issues_statement(paths)).collect()} if paths else set()
+
+    def is_clean(entry: FileEntry) -> bool:
+        """Whether every line became a trip, all at once, and there is nothing to say about any of them."""
+        path = entry.staged_as
+        whole = path not in before and counts.get(path) == entry.lines - entry.left_out
+        return whole and path not in flawed
+
+    for number, files in layouts.items():
+        suspects = {path: entry for path, entry in files.items() if not is_clean(entry)}
+        if suspects:
+            _note_issues(session, RULES[number], suspects, stage)
     for entry in entries:
         entry.new_trips = counts.get(entry.staged_as, 0)
+
+
+def _trips_of(session: Session, paths: Sequence[str]) -> dict[str | None, int]:
+    """How many trips came from each of these files, for those of which there are any."""
+    trips = session.table(names.TRIPS).filter(F.col("SOURCE_FILE").in_(*paths))
+    return {row[0]: row[1] for row in trips.group_by("SOURCE_FILE").agg(F.count(F.lit(1)).alias("N")).collect()}
 
 
 def _note_issues(session: Session, rules: _Rules, files: Mapping[str, FileEntry], stage: str) -> None:

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from tripcast.sources.files import CHUNK, Part
 from tripcast.sources.formats import BadFile, Header, recognise
 
@@ -155,38 +157,56 @@ class _Lines:
 
     def check(self, chunk: bytes) -> None:
         self.size += len(chunk)
-        lines = (self.rest + chunk).split(b"\n")
-        self.rest = lines.pop()
+        text = self.rest + chunk
+        end = text.rfind(b"\n") + 1
+        self.rest = text[end:]
         if len(self.rest) > MAX_LINE:
             raise BadFile(
                 "binary data, not a CSV file" if self.header is None else "a line longer than 1 MiB", self.count + 2
             )
-        self._check(lines)
+        if end:
+            self._check(text[:end])
 
-    def _check(self, lines: list[bytes]) -> None:
-        if not lines:
-            return
+    def _check(self, text: bytes) -> None:
+        """Looks at whole lines, each with its line feed."""
         if self.header is None:
-            self.header = recognise(lines.pop(0))
+            first, _, text = text.partition(b"\n")
+            self.header = recognise(first)
+        if not text:
+            return
         commas = len(self.header.columns) - 1
-        joined = b"\n".join(lines)
-        if b"\x00" in joined or not (joined.isascii() or _is_utf8(joined)):
+        if b"\x00" in text or not (text.isascii() or _is_utf8(text)):
             raise _Untidy
-        # two passes of C speed over the lines: quotes pair up, fields are as many as columns
-        if b'"' in joined and 1 in {line.count(b'"') & 1 for line in lines}:
+        data = np.frombuffer(text, dtype=np.uint8)
+        ends = np.flatnonzero(data == ord("\n"))
+        # quotes pair up in every line if there is an even number of them up to the end of each
+        if b'"' in text and (np.searchsorted(np.flatnonzero(data == ord('"')), ends) & 1).any():
             raise _Untidy
-        if {line.count(b",") for line in lines} - {commas}:
-            for line in lines:
+        if not _has_each(np.flatnonzero(data == ord(",")), ends, commas):
+            for line in text.split(b"\n")[:-1]:
                 if line.count(b",") != commas and _complaint(line, commas + 1):
                     raise _Untidy
-        self.count += len(lines)
+        self.count += len(ends)
 
     def finish(self) -> Header:
         if self.rest:
-            self._check([self.rest])
+            self._check(self.rest + b"\n")
         if self.header is None:
             raise BadFile("empty file")
         return self.header
+
+
+def _has_each(positions: np.ndarray, ends: np.ndarray, count: int) -> bool:
+    """Whether so many of these ascending positions lie in every line.
+
+    Args:
+        positions: of what is counted.
+        ends: where the lines end.
+        count: in each line; at least 1.
+    """
+    if len(positions) != count * len(ends):
+        return False
+    return bool((positions[count - 1 :: count] < ends).all() and (positions[count::count] > ends[:-1]).all())
 
 
 def _is_utf8(data: bytes) -> bool:
