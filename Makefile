@@ -5,26 +5,38 @@ VENV := .venv
 BIN := $(VENV)/bin
 HOME_DIR := .polynya
 TRIPS ?=
+WEATHER ?=
 TESTS ?= tests
 
-.PHONY: help demo stop clean-demo test lint format bench clean
+.PHONY: help demo weather stop clean-demo test lint format bench clean
 
 help: ## Lists what make can do
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(VENV)/.installed: pyproject.toml
+# What the demo needs; tests and benchmarks need more, PyTorch among it.
+$(VENV)/.installed: EXTRA = tripcast
+$(VENV)/.installed-dev: EXTRA = dev
+$(VENV)/.installed $(VENV)/.installed-dev: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) ..."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[$(EXTRA)]'
 	@touch $@
 
-demo: $(VENV)/.installed ## Starts the warehouse and runs the main job (TRIPS=folder for your own trip files)
+demo: $(VENV)/.installed ## Starts the warehouse and runs the main job (TRIPS=folder of trip files, WEATHER=GHCN daily file)
 	@test -f $(HOME_DIR)/connections.toml || $(BIN)/polynya init --home $(HOME_DIR)
 	@$(BIN)/polynya start --home $(HOME_DIR)
 	@eval "$$($(BIN)/polynya env --home $(HOME_DIR))" && $(BIN)/tripcast demo $(if $(TRIPS),--trips "$(TRIPS)")
+	@test -z "$(WEATHER)" || $(MAKE) --no-print-directory weather
 	@echo '  $(BIN)/polynya sql --home $(HOME_DIR) "SELECT * FROM TRIPCAST.PUBLIC.FORECAST LIMIT 5"'
 	@echo '  make stop                                              stops the warehouse; its data stays'
+
+# The guide's weather listing: a folder of Parquet files that the demo's warehouse takes as a share.
+weather:
+	@$(BIN)/tripcast weather publish --file "$(WEATHER)" --folder $(HOME_DIR)/weather > /dev/null
+	@$(BIN)/polynya share list --home $(HOME_DIR) | grep -q '^TRIPCAST_DATA.GLOBAL_WEATHER ' || \
+		$(BIN)/polynya share add TRIPCAST_DATA.GLOBAL_WEATHER --folder $(HOME_DIR)/weather --home $(HOME_DIR)
+	@eval "$$($(BIN)/polynya env --home $(HOME_DIR))" && $(BIN)/tripcast weather load
 
 stop: ## Stops the demo's warehouse
 	@test ! -d $(HOME_DIR) || $(BIN)/polynya stop --home $(HOME_DIR)
@@ -32,20 +44,26 @@ stop: ## Stops the demo's warehouse
 clean-demo: stop ## Stops the demo's warehouse and deletes its home
 	rm -rf $(HOME_DIR)
 
-test: lint ## Lint and the whole test suite
+# Snowflake's command line wants other versions than Snowpark: an environment of its own. Without it, its tests skip.
+$(VENV)/.installed-snow: $(VENV)/.installed-dev tests/snow-requirements.txt
+	@test -x $(VENV)/snow/bin/python || $(PYTHON) -m venv $(VENV)/snow
+	@$(VENV)/snow/bin/python -m pip install -qq --disable-pip-version-check -r tests/snow-requirements.txt || echo "The snow command line cannot be installed: its tests are skipped."
+	@touch $@
+
+test: lint $(VENV)/.installed-snow ## Lint and the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
-lint: $(VENV)/.installed ## ruff, mypy, import-linter
+lint: $(VENV)/.installed-dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-format: $(VENV)/.installed ## Formats the code
+format: $(VENV)/.installed-dev ## Formats the code
 	$(BIN)/ruff check --fix src tests benchmarks
 	$(BIN)/ruff format src tests benchmarks
 
-bench: $(VENV)/.installed ## Ratios against the best alternatives
+bench: $(VENV)/.installed-dev ## Ratios against the best alternatives
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -r benchmarks/requirements.txt
 	$(BIN)/python benchmarks/run.py
 

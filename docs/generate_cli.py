@@ -21,8 +21,20 @@ def reference() -> str:
     for name, group in (("polynya", polynya.cli.main), ("tripcast", tripcast.cli.main)):
         parts.append(_section(name, group, None))
         top = click.Context(group, info_name=name, **group.context_settings)
-        parts += [_section(f"{name} {key}", group.commands[key], top) for key in sorted(group.commands)]
+        parts += _sections(name, group, top)
     return "\n".join(parts)
+
+
+def _sections(title: str, group: click.Group, parent: click.Context) -> list[str]:
+    """Those of a group's commands, each followed by its own commands."""
+    found = []
+    for key in sorted(group.commands):
+        command = group.commands[key]
+        found.append(_section(f"{title} {key}", command, parent))
+        if isinstance(command, click.Group):
+            own = click.Context(command, info_name=key, parent=parent, **command.context_settings)
+            found += _sections(f"{title} {key}", command, own)
+    return found
 
 
 def _section(title: str, command: click.Command, parent: click.Context | None) -> str:

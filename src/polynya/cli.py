@@ -1,4 +1,4 @@
-"""The command line: polynya init | start | stop | status | sql | env.
+"""The command line: polynya init | start | stop | status | sql | env | share | backup | restore.
 
 Exit codes: 0 done, 1 it failed (one line says why), 2 the command was mistyped, 3 (status) no server runs.
 """
@@ -21,13 +21,11 @@ import click
 
 from polynya import __version__
 from polynya.home import Address, Home, HomeError
+from polynya.keeping import backup, restore, share
+from polynya.options import Failure, home_option, with_home
 
 NOT_RUNNING = 3
 _STOP_SECONDS = 20.0
-
-
-class _Failure(click.ClickException):
-    """One line on standard error, exit code 1."""
 
 
 class _Commands(click.Group):
@@ -35,10 +33,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except HomeError as error:
-            raise _Failure(str(error)) from None
-
-
-_home = click.option("--home", metavar="DIR", help="The warehouse's folder. Default: $POLYNYA_HOME, else ~/.polynya.")
+            raise Failure(str(error)) from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -51,7 +46,7 @@ def main() -> None:
 
 
 @main.command()
-@_home
+@home_option
 @click.option("--account", metavar="NAME", default="POLYNYA", show_default=True, help="The account's name.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The server's port. Default: the first free one from 8585.")
 def init(home: str | None, account: str, port: int | None) -> None:
@@ -67,11 +62,11 @@ def init(home: str | None, account: str, port: int | None) -> None:
     click.echo(
         f"Made the warehouse {place.path} with the user {connection['user']}; its password is in connections.toml."
     )
-    click.echo(f"Start it with: polynya start{_home_option(home)}")
+    click.echo(f"Start it with: polynya start{with_home(home)}")
 
 
 @main.command()
-@_home
+@home_option
 @click.option("--host", metavar="ADDRESS", help="Listen on this address instead of this machine's loopback.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Listen on this port; 0 takes any free one.")
 @click.option("--tls/--no-tls", default=None, help="Serve HTTPS with a certificate of its own. Default: as last time.")
@@ -106,7 +101,7 @@ def start(
 
 
 @main.command()
-@_home
+@home_option
 def stop(home: str | None) -> None:
     """Stops the server; all data stays.
 
@@ -123,12 +118,12 @@ def stop(home: str | None) -> None:
     while _locked(place) and time.monotonic() < deadline:
         time.sleep(0.05)
     if _locked(place):
-        raise _Failure(f"Process {running.pid} has not ended within {_STOP_SECONDS:.0f} s: `kill -9 {running.pid}`.")
+        raise Failure(f"Process {running.pid} has not ended within {_STOP_SECONDS:.0f} s: `kill -9 {running.pid}`.")
     click.echo("The server has stopped.")
 
 
 @main.command()
-@_home
+@home_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def status(home: str | None, as_json: bool) -> None:
     """Says whether the server runs, and where. Exit code 0 if it does, 3 if not.
@@ -149,14 +144,14 @@ def status(home: str | None, as_json: bool) -> None:
             f"running at {running.url}, process {running.pid}, {answer.get('sessions', '?')} sessions, home {place.path}"
         )
     elif place.exists:
-        click.echo(f"not running, home {place.path}: start it with `polynya start{_home_option(home)}`")
+        click.echo(f"not running, home {place.path}: start it with `polynya start{with_home(home)}`")
     else:
-        click.echo(f"no warehouse in {place.path}: make one with `polynya init{_home_option(home)}`")
+        click.echo(f"no warehouse in {place.path}: make one with `polynya init{with_home(home)}`")
     sys.exit(0 if running is not None else NOT_RUNNING)
 
 
 @main.command()
-@_home
+@home_option
 @click.argument("statements", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print rows as JSON objects, one a line.")
 def sql(home: str | None, statements: tuple[str, ...], as_json: bool) -> None:
@@ -167,7 +162,7 @@ def sql(home: str | None, statements: tuple[str, ...], as_json: bool) -> None:
     place = Home.find(home)
     connection = place.connection()
     if _running(place) is None:
-        raise _Failure(f"No server runs for {place.path}: start it with `polynya start{_home_option(home)}`.")
+        raise Failure(f"No server runs for {place.path}: start it with `polynya start{with_home(home)}`.")
     text = ";\n".join(statements) if statements else sys.stdin.read()
     if not text.strip():
         raise click.UsageError('Give a statement, e.g. polynya sql "SELECT 1".')
@@ -179,7 +174,7 @@ def sql(home: str | None, statements: tuple[str, ...], as_json: bool) -> None:
 
 
 @main.command()
-@_home
+@home_option
 def env(home: str | None) -> None:
     """Prints the exports with which every Snowflake client finds the connection ``polynya``.
 
@@ -195,8 +190,8 @@ def env(home: str | None) -> None:
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
-def _home_option(home: str | None) -> str:
-    return f" --home {shlex.quote(home)}" if home else ""
+for _command in (backup, restore, share):
+    main.add_command(_command)
 
 
 def _locked(home: Home) -> bool:

@@ -9,6 +9,9 @@ tls/                a certificate of its own, if it serves TLS
 server.log          what the server has to say
 server.json         where the running server listens
 server.lock         held by the running server
+owner.key           what shows a process of the home's owner to the server (mode 600)
+shares.json         whom it takes shares from
+shares/             what it publishes for consumers of its shares
 """
 
 from __future__ import annotations
@@ -88,6 +91,10 @@ class Home:
         return self.path / "tls"
 
     @property
+    def owner_key_file(self) -> Path:
+        return self.path / "owner.key"
+
+    @property
     def address_file(self) -> Path:
         return self.path / "server.json"
 
@@ -138,6 +145,28 @@ class Home:
         except (OSError, ValueError, TypeError):
             return None
 
+    def owner_key(self, *, make: bool = False) -> str:
+        """What shows that a request comes from someone who can read the home.
+
+        Args:
+            make: makes it if there is none yet; the server does.
+
+        Raises:
+            HomeError: if it is not there or not readable.
+        """
+        if make and not self.owner_key_file.exists():
+            unfinished = self.owner_key_file.with_suffix(".part")
+            unfinished.unlink(missing_ok=True)
+            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(32))
+            unfinished.replace(self.owner_key_file)
+        try:
+            return self.owner_key_file.read_text()
+        except OSError as error:
+            raise HomeError(
+                f"{self.owner_key_file} cannot be read ({error.strerror}): run this as the home's owner."
+            ) from None
+
     def environment(self) -> dict[str, str]:
         """The variables by which Snowflake's clients find the connection, and trust its certificate if it has one."""
         variables = {"SNOWFLAKE_HOME": str(self.path), "SNOWFLAKE_DEFAULT_CONNECTION_NAME": CONNECTION_NAME}
@@ -187,7 +216,7 @@ def create(home: Home, account: str = DEFAULT_ACCOUNT, port: int | None = None) 
             "user": ADMIN,
             "password": password,
             "host": "127.0.0.1",
-            "port": port or _free_port(DEFAULT_PORT),
+            "port": port or free_port(DEFAULT_PORT),
             "protocol": "http",
             "role": "ACCOUNTADMIN",
             "warehouse": WAREHOUSE,
@@ -195,7 +224,7 @@ def create(home: Home, account: str = DEFAULT_ACCOUNT, port: int | None = None) 
     )
 
 
-def _free_port(first: int) -> int:
+def free_port(first: int) -> int:
     """The first port from here on that nothing listens on."""
     for port in range(first, first + 200):
         with socket.socket() as probe:

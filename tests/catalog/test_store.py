@@ -67,7 +67,7 @@ TYPES = [
 ]  # fmt: skip
 COLUMNS = [ColumnDef(f"C{index}", kind, f"C{index}", default="1") for index, kind in enumerate(TYPES)]
 OBJECTS: list[CatalogObject] = [
-    Database(id=1, parent=0, name="D", owner="R", created_on=NOW, transient=True, comment="x", tags={"A.B.C": "v"}),
+    Database(id=1, parent=0, name="D", owner="R", created_on=NOW, transient=True, comment="x", tags={7: "v"}),
     Schema(id=2, parent=1, name="s t", owner="R", created_on=NOW, options={"N": [1, {"a": None}]}),
     Table(id=3, parent=2, name="T", owner="R", created_on=NOW, columns=COLUMNS, stored_as='lake.main."t_3"', snapshot=7),
     View(id=4, parent=2, name="V", owner="R", created_on=NOW, query="SELECT 1", text="...", columns=COLUMNS[:1]),

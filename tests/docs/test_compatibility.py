@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,19 +14,27 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "compatibility.md"
 
 # key: (statement, name of what is refused, error number)
 REFUSED = {
-    "python_functions": (
-        "CREATE FUNCTION f() RETURNS INT LANGUAGE PYTHON RUNTIME_VERSION='3.11' HANDLER='f' AS 'def f(): return 1'",
-        "Unsupported feature",
+    "languages": ("CREATE FUNCTION f() RETURNS INT LANGUAGE JAVASCRIPT AS 'return 1'", "LANGUAGE JAVASCRIPT", 2),
+    "python_version": (
+        "CREATE FUNCTION f() RETURNS INT LANGUAGE PYTHON RUNTIME_VERSION='3.8' HANDLER='f' AS 'def f(): return 1'",
+        "Unsupported Python runtime version '3.8'",
+        1008,
+    ),
+    "package_versions": (
+        "CREATE FUNCTION f() RETURNS INT LANGUAGE PYTHON RUNTIME_VERSION='3.11' PACKAGES=('numpy==1.0.0') HANDLER='f' "
+        "AS 'def f(): return 1'",
+        "numpy==1.0.0",
+        391546,
+    ),
+    "output_arguments": ("CREATE PROCEDURE p(OUT a INT) RETURNS INT AS 'BEGIN RETURN 1; END'", "OUT arguments", 2),
+    "or_alter_routine": ("CREATE OR ALTER FUNCTION f() RETURNS INT AS '1'", "CREATE OR ALTER FUNCTION", 2),
+    "nested_procedures": (
+        "DECLARE p PROCEDURE() RETURNS INT AS BEGIN RETURN 1; END; BEGIN CALL p(); END",
+        "nested stored procedures",
         2,
     ),
-    "procedures": (
-        "CREATE PROCEDURE p() RETURNS INT LANGUAGE PYTHON RUNTIME_VERSION='3.11' PACKAGES=('snowflake-snowpark-python') "
-        "HANDLER='f' AS 'def f(s): return 1'",
-        "Unsupported feature",
-        2,
-    ),
-    "scripting": ("EXECUTE IMMEDIATE 'BEGIN RETURN 1; END'", "Snowflake Scripting blocks", 2),
-    "time_travel": ("SELECT * FROM t AT (OFFSET => -60)", "AT (OFFSET => ...)", 2),
+    "scripting_files": ("BEGIN PUT file:///tmp/a @~; END", "Unsupported statement type 'PUT_FILES'", 90236),
+    "streams": ("SELECT * FROM t AT (STREAM => 's')", "AT (STREAM => ...)", 2),
     "match_recognize": (
         "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY a MEASURES FIRST(a) AS x PATTERN (q+) DEFINE q AS a > 0)",
         "MATCH_RECOGNIZE",
@@ -38,7 +47,18 @@ REFUSED = {
         "WHEN NOT MATCHED BY SOURCE",
         2,
     ),
+    "share_contents": ("GRANT USAGE ON FUNCTION shared() TO SHARE s", "GRANT ON FUNCTION TO SHARE", 2),
+    "share_providers": ("CREATE DATABASE d FROM LISTING 'x'", "CREATE DATABASE ... FROM LISTING", 2),
     "masking": ("CREATE MASKING POLICY m AS (v VARCHAR) RETURNS VARCHAR -> v", "MASKING POLICY", 2),
+    "tag_propagation": ("CREATE TAG p PROPAGATE = ON_DATA_MOVEMENT", "PROPAGATE of a tag", 2),
+    "tag_on_column": ("SELECT SYSTEM$GET_TAG_ON_CURRENT_COLUMN('x')", "SYSTEM$GET_TAG_ON_CURRENT_COLUMN", 2),
+    "lineage_models": (
+        "SELECT * FROM TABLE(SNOWFLAKE.CORE.GET_LINEAGE('m', 'MODULE', 'UPSTREAM'))",
+        "domain MODULE",
+        2,
+    ),
+    "event_table": ("ALTER ACCOUNT SET EVENT_TABLE = tests.public.mine", "an EVENT_TABLE other than", 2),
+    "profiler": ("ALTER SESSION SET ACTIVE_PYTHON_PROFILER = 'LINE'", "ACTIVE_PYTHON_PROFILER", 1420),
     "nesting": ("SELECT " + "(" * 1600 + "1" + ")" * 1600, "nested 1600 levels deep", 1002),
 }
 
@@ -48,6 +68,9 @@ def test_refused_by_name(connection: SnowflakeConnection, key: str) -> None:
     statement, text, code = REFUSED[key]
     cursor = connection.cursor()
     cursor.execute("CREATE TABLE t (a INT)")
+    if key == "share_contents":
+        cursor.execute("CREATE OR REPLACE SHARE s")
+        cursor.execute("CREATE FUNCTION shared() RETURNS INT AS '1'")
     with pytest.raises(ProgrammingError) as raised:
         cursor.execute(statement)
     assert raised.value.errno == code
@@ -73,11 +96,140 @@ def test_privileges(connection: SnowflakeConnection) -> None:
     assert _value(connection, f"SELECT count(*) FROM {database}.{schema}.secret") == 0
 
 
+def test_temporary_past(connection: SnowflakeConnection) -> None:
+    cursor = connection.cursor()
+    cursor.execute("CREATE TEMPORARY TABLE mine AS SELECT 1 AS a")
+    with pytest.raises(ProgrammingError, match="Unsupported feature 'AT or BEFORE on a temporary table'"):
+        cursor.execute("SELECT * FROM mine AT (OFFSET => 0)")
+
+
 def test_block_sample(connection: SnowflakeConnection) -> None:
     sql = "SELECT count(*) FROM (SELECT 1 FROM TABLE(GENERATOR(ROWCOUNT => 10000))) SAMPLE BLOCK (50)"
     assert 4000 < int(str(_value(connection, sql))) < 6000
 
 
+def _handler(connection: SnowflakeConnection, body: str, properties: str = "") -> object:
+    """What a Python function of these lines answers."""
+    code = "def run():\n" + "".join(f"    {line}\n" for line in body.splitlines())
+    connection.cursor().execute(
+        f"CREATE OR REPLACE FUNCTION f() RETURNS VARCHAR LANGUAGE PYTHON RUNTIME_VERSION = '3.11' {properties} "
+        f"HANDLER = 'run' AS $$\n{code}$$"
+    )
+    return _value(connection, "SELECT f()")
+
+
+def test_package_scope(connection: SnowflakeConnection) -> None:
+    assert _handler(connection, "import packaging\nreturn packaging.__name__", "PACKAGES = ()") == "packaging"
+
+
+def test_artifact_repository(connection: SnowflakeConnection) -> None:
+    assert _handler(connection, "return 'ran'", "ARTIFACT_REPOSITORY = nowhere PACKAGES = ('numpy')") == "ran"
+    shown = dict(connection.cursor().execute("DESCRIBE FUNCTION f()").fetchall())  # type: ignore[arg-type]
+    assert shown["artifact_repository"] == "NOWHERE"
+
+
+def test_log_level(connection: SnowflakeConnection) -> None:
+    cursor = connection.cursor()
+    cursor.execute("SHOW PARAMETERS LIKE 'LOG_LEVEL'")
+    assert cursor.fetchone()[1:3] == ("INFO", "INFO")  # type: ignore[index]
+    _handler(connection, "import sys\nprint('out')\nprint('err', file=sys.stderr)\nreturn ''")
+    cursor.execute(
+        "SELECT scope:name::string, record:severity_text::string, value::string FROM snowflake.telemetry.events "
+        f"WHERE resource_attributes:\"snow.schema.name\" = '{connection.schema}' ORDER BY timestamp"
+    )
+    assert cursor.fetchall() == [("stdout", "INFO", "out"), ("stderr", "ERROR", "err")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="handlers are fenced on Linux only")
+def test_handler_network(connection: SnowflakeConnection) -> None:
+    connection.cursor().execute("CREATE OR REPLACE EXTERNAL ACCESS INTEGRATION everywhere ENABLED = TRUE")
+    answer = _handler(
+        connection,
+        "import socket\ntry:\n    socket.socket()\nexcept OSError as error:\n    return str(error)\nreturn 'open'",
+        "EXTERNAL_ACCESS_INTEGRATIONS = (everywhere)",
+    )
+    assert answer == "[Errno 1] Operation not permitted"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="handlers are fenced on Linux only")
+def test_handler_file_modes(connection: SnowflakeConnection) -> None:
+    body = (
+        "import os\nopen('f', 'w').close()\nbefore = os.stat('f')\nos.chmod('f', 0o777)\nos.utime('f', (1, 1))\n"
+        "after = os.stat('f')\nreturn str((before.st_mode, before.st_mtime) == (after.st_mode, after.st_mtime))"
+    )
+    assert _handler(connection, body) == "True"
+
+
+def test_async_jobs(connection: SnowflakeConnection) -> None:
+    connection.cursor().execute("CREATE TABLE t (a INT)")
+    started = "LET r RESULTSET := ASYNC (INSERT INTO t VALUES (1)); LET n := (SELECT COUNT(*) FROM t);"
+    assert _value(connection, f"BEGIN {started} AWAIT r; RETURN n; END") == 1
+
+
+def _procedure(connection: SnowflakeConnection, name: str, returns: str, *body: str) -> None:
+    code = "".join(f"    {line}\n" for line in body)
+    connection.cursor().execute(
+        f"CREATE OR REPLACE PROCEDURE {name} RETURNS {returns} LANGUAGE PYTHON RUNTIME_VERSION = '3.11' "
+        f"PACKAGES = ('snowflake-snowpark-python') HANDLER = 'run' AS $$\ndef run(session, *arguments):\n{code}$$"
+    )
+
+
+def test_procedure_depth(connection: SnowflakeConnection) -> None:
+    _procedure(connection, "p(n INT)", "INT", "return 0 if arguments[0] == 1 else session.call('p', arguments[0] - 1)")
+    assert _value(connection, "CALL p(16)") == 0
+    with pytest.raises(ProgrammingError, match="at most 16 calls"):
+        connection.cursor().execute("CALL p(17)")
+
+
+def test_procedure_transaction(connection: SnowflakeConnection) -> None:
+    cursor = connection.cursor()
+    cursor.execute("CREATE TEMPORARY TABLE t (a INT)")
+    _procedure(connection, "p()", "INT", "session.sql('BEGIN').collect()", "return session.table('t').count()")
+    cursor.execute("BEGIN")
+    with pytest.raises(ProgrammingError, match="in function P"):
+        cursor.execute("CALL p()")
+
+
+def test_table_procedures(connection: SnowflakeConnection) -> None:
+    cursor = connection.cursor()
+    cursor.execute("CREATE TABLE t (a INT)")
+    insert = "session.sql('INSERT INTO t VALUES (1)').collect()"
+    _procedure(connection, "p()", "TABLE()", insert, "return session.sql('SELECT 1 AS a')")
+    cursor.describe("SELECT * FROM TABLE(p())")
+    assert _value(connection, "SELECT COUNT(*) FROM t") == 1
+
+
+def test_result_files(connection: SnowflakeConnection) -> None:
+    body = "from snowflake.snowpark.files import SnowflakeFile\nSnowflakeFile.open_new_result()"
+    with pytest.raises(ProgrammingError, match=r"SnowflakeFile\.open_new_result"):
+        _handler(connection, body, "PACKAGES = ('snowflake-snowpark-python')")
+
+
+def test_tag_values(connection: SnowflakeConnection) -> None:
+    cursor = connection.cursor()
+    cursor.execute("CREATE TAG color ALLOWED_VALUES 'red'")
+    with pytest.raises(ProgrammingError, match="Value 'blue' is not allowed for tag") as raised:
+        cursor.execute("CREATE TABLE t (a INT) WITH TAG (color = 'blue')")
+    assert raised.value.errno == 1008
+
+
+def test_access_history(connection: SnowflakeConnection) -> None:
+    cursor = connection.cursor()
+    cursor.execute("CREATE TABLE t (a INT, b INT)")
+    cursor.execute("CREATE FUNCTION f() RETURNS NUMBER AS 'SELECT MAX(b) FROM t'")
+    cursor.execute("SELECT f()")
+    cursor.execute(
+        "SELECT OBJECT_MODIFIED_BY_DDL, DIRECT_OBJECTS_ACCESSED[0]:objectName::VARCHAR, "
+        "DIRECT_OBJECTS_ACCESSED[0]:columns[0]:columnId::INT, ARRAY_SIZE(DIRECT_OBJECTS_ACCESSED) "
+        f"FROM SNOWFLAKE.ACCOUNT_USAGE.ACCESS_HISTORY WHERE QUERY_ID = '{cursor.sfqid}'"
+    )
+    assert cursor.fetchall() == [(None, f"{connection.database}.{connection.schema}.T", 2, 1)]
+
+
 def test_page_and_cases_agree() -> None:
     rows = set(re.findall(r"^\| ([a-z_]+) \|", PAGE.read_text(), re.MULTILINE)) - {"key"}
-    assert rows == set(REFUSED) | {"microseconds", "privileges", "block_sample"}
+    assert rows == set(REFUSED) | {
+        "microseconds", "privileges", "block_sample", "temporary_past", "log_level", "handler_network", "package_scope", "artifact_repository",
+        "handler_file_modes", "async_jobs", "procedure_depth", "procedure_transaction", "table_procedures", "result_files",
+        "tag_values", "access_history",
+    }  # fmt: skip

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click import Group
 from click.testing import CliRunner
 
 from polynya.cli import main
@@ -69,7 +70,7 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     answer = CliRunner().invoke(main, [command, "--help"])
     assert answer.exit_code == 0
     assert "Example: " in answer.output
-    assert "--home" in answer.output
+    assert "--home" in answer.output or isinstance(main.commands[command], Group)
 
 
 def test_init_makes_what_it_should(home: Path) -> None:

@@ -162,7 +162,17 @@ def test_execute_immediate_and_call_of_system_functions(run: Run) -> None:
     run("SET question = 'SELECT 3'")
     assert run("EXECUTE IMMEDIATE $question") == [(3,)]
     assert run("CALL SYSTEM$TYPEOF(1)")[0][0].startswith("NUMBER(1,0)")
-    with pytest.raises(ProgrammingError, match="Unsupported feature 'Snowflake Scripting blocks'"):
-        run("EXECUTE IMMEDIATE 'BEGIN RETURN 1; END'")
-    with pytest.raises(ProgrammingError, match="Procedure 'NOPE' does not exist"):
+    assert run("EXECUTE IMMEDIATE 'BEGIN RETURN 1; END'") == [(1,)]
+    with pytest.raises(ProgrammingError, match="Unknown function NOPE"):
         run("CALL nope(1)")
+
+
+def test_text_is_read_as_a_place_where_a_column_holds_places(connection: SnowflakeConnection) -> None:
+    cursor = connection.cursor()
+    cursor.execute("CREATE TABLE p (g GEOGRAPHY, m GEOMETRY)")
+    cursor.execute("INSERT INTO p VALUES ('POINT(30 10)', 'POINT(1 2)'), (NULL, NULL)")
+    cursor.execute("SELECT ST_X(g), ST_Y(m) FROM p ORDER BY 1")
+    assert cursor.fetchall() == [(30, 2), (None, None)]
+    with pytest.raises(ProgrammingError, match=r"100205.*nonsense"):
+        cursor.execute("INSERT INTO p VALUES ('nonsense', NULL)")
+    assert cursor.execute("SELECT count(*) FROM p").fetchall() == [(2,)]

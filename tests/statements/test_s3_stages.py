@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -118,6 +119,22 @@ def test_load_list_unload_remove(connection: SnowflakeConnection, objects: tuple
     assert sorted(kept) == ["in/out_0_0_0.csv", "in/x.csv", "other.csv"]
     described = {row[1]: row[3] for row in run("DESCRIBE STAGE st")}
     assert described["URL"] == '["s3compat://bucket/in/"]' and "secret" not in str(described)
+
+
+def test_functions_import_from_the_store(
+    connection: SnowflakeConnection, objects: tuple[dict[str, bytes], str]
+) -> None:
+    kept, address = objects
+    kept |= {"lib/m.py": b"from package import x\ndef f(): return x\n", "lib/package/__init__.py": b"x = 'first'\n"}
+    cursor = connection.cursor()
+    cursor.execute(f"CREATE STAGE st URL = 's3compat://bucket/lib/' ENDPOINT = '{address}'")
+    cursor.execute(
+        f"CREATE FUNCTION f() RETURNS VARCHAR LANGUAGE PYTHON RUNTIME_VERSION = '{sys.version_info[0]}.{sys.version_info[1]}' "
+        "IMPORTS = ('@st/m.py', '@st/package/') HANDLER = 'm.f'"
+    )
+    assert cursor.execute("SELECT f()").fetchall() == [("first",)]
+    kept["lib/package/__init__.py"] = b"x = 'second'\n"
+    assert cursor.execute("SELECT f()").fetchall() == [("second",)]
 
 
 def test_a_store_that_is_not_there(connection: SnowflakeConnection) -> None:

@@ -1,13 +1,14 @@
 """The engine's errors as Snowflake's."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from polynya.errors import SnowflakeError
 from polynya.storage.connection import Connection
 from polynya.storage.engine import Engine
-from polynya.storage.errors import raise_sql
+from polynya.storage.errors import TransactionConflict, raise_sql
 
 CASES = [
     ("SELECT 'abc'::DECIMAL(10,2)", 100038, "22018", "Numeric value 'abc' is not recognized"),
@@ -42,3 +43,14 @@ def test_translation(connection: Connection, sql: str, code: int, sqlstate: str,
     with pytest.raises(SnowflakeError) as caught:
         connection.table(sql)
     assert (caught.value.code, caught.value.sqlstate, caught.value.message) == (code, sqlstate, text)
+
+
+def test_a_file_that_was_superseded_meanwhile_lets_the_statement_run_again(tmp_path: Path) -> None:
+    engine = Engine.open(tmp_path / "home")
+    connection = engine.connect()
+    connection.execute("CREATE TABLE lake.main.t AS SELECT * FROM range(10000)")
+    [file] = (tmp_path / "home" / "lake").rglob("*.parquet")
+    file.unlink()
+    with pytest.raises(TransactionConflict, match=file.name):
+        connection.table("SELECT * FROM lake.main.t")
+    engine.close()

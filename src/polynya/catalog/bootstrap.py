@@ -68,11 +68,12 @@ def create_account(
 
 
 def _snowflake_database(catalog: Catalog, now: datetime) -> None:
-    """The database SNOWFLAKE, whose schema ACCOUNT_USAGE shows the account as a whole."""
+    """The database SNOWFLAKE: ACCOUNT_USAGE shows the account as a whole, TELEMETRY what handlers logged."""
     database = Database(
         id=catalog.new_id(), parent=0, name="SNOWFLAKE", owner="", created_on=now,
         options={"ORIGIN": "SNOWFLAKE.ACCOUNT_USAGE", "KIND": "APPLICATION"},
     )  # fmt: skip
     catalog.add(database)
-    catalog.add(Schema(id=catalog.new_id(), parent=database.id, name="ACCOUNT_USAGE", owner="", created_on=now))
+    for name in ("ACCOUNT_USAGE", "TELEMETRY"):
+        catalog.add(Schema(id=catalog.new_id(), parent=database.id, name=name, owner="", created_on=now))
     catalog.grant(Grant("USAGE", "DATABASE", "SNOWFLAKE", "ROLE", "ACCOUNTADMIN", created_on=now))

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from polynya.catalog import model
-from polynya.catalog.model import CatalogObject, ColumnDef
+from polynya.catalog.model import CatalogObject, ColumnDef, TableVersion
 from polynya.types.sqltype import SqlType
 
 _CLASSES = {
@@ -42,7 +42,7 @@ def _encode_value(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, SqlType):
         return encode_type(value)
-    if isinstance(value, ColumnDef):
+    if isinstance(value, (ColumnDef, TableVersion)):
         return _shallow(value)
     raise TypeError(f"the catalog cannot store a {type(value).__name__}")
 
@@ -51,10 +51,19 @@ def _decode_field(name: str, value: Any) -> Any:
     if value is None:
         return None
     match name:
-        case "created_on" | "dropped_on":
+        case "created_on" | "dropped_on" | "until":
             return datetime.fromisoformat(value)
+        case "past":
+            return [TableVersion(**{key: _decode_field(key, item) for key, item in past.items()}) for past in value]
         case "columns":
-            return [ColumnDef(**{**column, "type": decode_type(column["type"])}) for column in value]
+            return [
+                ColumnDef(
+                    **{**column, "type": decode_type(column["type"]), "tags": _decode_tags(column.get("tags", {}))}
+                )
+                for column in value
+            ]
+        case "tags":
+            return _decode_tags(value)
         case "arguments":
             return [(argument, decode_type(kind), default) for argument, kind, default in value]
         case "returns":
@@ -62,6 +71,11 @@ def _decode_field(name: str, value: Any) -> Any:
         case "returns_table":
             return [(column, decode_type(kind)) for column, kind in value]
     return value
+
+
+def _decode_tags(value: dict[str, str]) -> dict[int, str]:
+    """Values by the tags' ids. Homes of before ids held names, which meant nothing: nothing read them back."""
+    return {int(tag): text for tag, text in value.items() if tag.isdecimal()}
 
 
 def encode_type(kind: SqlType) -> str:

@@ -95,7 +95,7 @@ def relation(
     Args:
         context: of the session.
         database: whose INFORMATION_SCHEMA is asked; any for ACCOUNT_USAGE.
-        name: ``TABLES`` or ``ACCOUNT_USAGE.TABLES``.
+        name: ``TABLES``, ``ACCOUNT_USAGE.TABLES`` or ``TELEMETRY.EVENTS``.
         results: the session's results and history, for views of statements.
         contents: rows and loads of tables.
 
@@ -103,13 +103,13 @@ def relation(
         SnowflakeError: 002003 if the database does not exist.
     """
     # Importing them registers the views.
-    from polynya.catalog import information_views, usage_views
+    from polynya.catalog import information_views, lineage_views, tag_references, telemetry_views, usage_views
 
-    del information_views, usage_views
+    del information_views, lineage_views, tag_references, telemetry_views, usage_views
     if name not in _VIEWS:
         return None
     catalog = context.catalog
-    if name.startswith("ACCOUNT_USAGE."):
+    if "." in name:
         databases = catalog.children(0, "DATABASE")
     else:
         databases = [catalog.get(context, "DATABASE", [database])]
@@ -123,11 +123,11 @@ def relation(
 
 def view_names(account_usage: bool = False) -> list[str]:
     """The views of INFORMATION_SCHEMA, or of ACCOUNT_USAGE."""
-    from polynya.catalog import information_views, usage_views
+    from polynya.catalog import information_views, lineage_views, tag_references, telemetry_views, usage_views
 
-    del information_views, usage_views
+    del information_views, lineage_views, tag_references, telemetry_views, usage_views
     if account_usage:
-        return sorted(name.partition(".")[2] for name in _VIEWS if "." in name)
+        return sorted(name.partition(".")[2] for name in _VIEWS if name.startswith("ACCOUNT_USAGE."))
     return sorted(name for name in _VIEWS if "." not in name)
 
 

@@ -6,12 +6,12 @@ https://docs.snowflake.com/en/sql-reference/info-schema#list-of-views
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
-from importlib import metadata
 from typing import Any
 
 from polynya.catalog.information_schema import Request, view, view_names
 from polynya.catalog.model import ColumnDef, Routine, Schema, Table, View
+from polynya.catalog.packages import PYTHON_VERSION, listed_packages
+from polynya.catalog.retention import retention_days
 from polynya.catalog.store import INFORMATION_SCHEMA
 from polynya.types.sqltype import TIMESTAMP_LTZ, VARCHAR, SqlType, number
 
@@ -46,14 +46,10 @@ def _databases(request: Request) -> list[tuple]:
     return [
         (
             database.name, database.owner, _yes_no(database.transient), database.comment or None, database.created_on,
-            database.created_on, _retention(database), database.options.get("KIND", "STANDARD"), "ROLE",
+            database.created_on, retention_days(request.context.catalog, database), database.options.get("KIND", "STANDARD"), "ROLE",
         )
         for database in request.context.catalog.children(0, "DATABASE")
     ]  # fmt: skip
-
-
-def _retention(item: Any) -> int:
-    return int(item.options.get("DATA_RETENTION_TIME_IN_DAYS", 1))
 
 
 @view(
@@ -77,7 +73,7 @@ def _schemata(request: Request) -> Iterator[tuple]:
         for schema in schemas:
             yield (
                 database.name, schema.name, schema.owner or None, _yes_no(schema.transient),
-                _yes_no(schema.options.get("MANAGED ACCESS")), _retention(schema), None, None, None, None,
+                _yes_no(schema.options.get("MANAGED ACCESS")), retention_days(request.context.catalog, schema), None, None, None, None,
                 schema.created_on, schema.created_on, schema.comment or None, "ROLE" if schema.owner else None,
             )  # fmt: skip
 
@@ -103,7 +99,8 @@ def _tables(request: Request) -> Iterator[tuple]:
     tables = [item for _, _, item in found if isinstance(item, Table)]
     sizes: dict[int, Any] = request.contents.sizes(tables) if request.contents else {}
     for database, schema, item in found:
-        yield _table_row(database.name, schema.name, item, sizes.get(item.id, (None, None)))
+        days = retention_days(request.context.catalog, item)
+        yield _table_row(database.name, schema.name, item, sizes.get(item.id, (None, None)), days)
     for database in request.databases:
         for name in view_names():
             yield (
@@ -113,7 +110,7 @@ def _tables(request: Request) -> Iterator[tuple]:
             )  # fmt: skip
 
 
-def _table_row(database: str, schema: str, item: Table | View, size: tuple[int | None, int | None]) -> tuple:
+def _table_row(database: str, schema: str, item: Table | View, size: tuple[int | None, int | None], days: int) -> tuple:
     if isinstance(item, View):
         return (
             database, schema, item.name, item.owner, "VIEW", None, None, None, None, None, None, None, None, None, None,
@@ -123,7 +120,7 @@ def _table_row(database: str, schema: str, item: Table | View, size: tuple[int |
     kind = "LOCAL TEMPORARY" if item.kind == "TEMPORARY" else "BASE TABLE"
     return (
         database, schema, item.name, item.owner, kind, _yes_no(item.kind == "TRANSIENT"), item.cluster_by or None, size[0],
-        size[1], 0 if item.kind == "TEMPORARY" else _retention(item), None, None, None, None, None, "YES", "YES", None,
+        size[1], days, None, None, None, None, None, "YES", "YES", None,
         item.created_on, item.created_on, item.created_on, None, _yes_no(item.cluster_by), item.comment or None,
         _yes_no(item.kind == "TEMPORARY"), "NO", _yes_no(item.dynamic_query), "NO", "NO",
     )  # fmt: skip
@@ -378,21 +375,7 @@ def _procedures(request: Request) -> Iterator[tuple]:
 def _packages(request: Request) -> list[tuple]:
     """What Python functions can import: the distributions installed beside the server."""
     del request
-    return _installed()
-
-
-@cache
-def _installed() -> list[tuple]:
-    import sys
-
-    runtime = f"{sys.version_info.major}.{sys.version_info.minor}"
-    found = {
-        (distribution.metadata["Name"].lower(), distribution.version)
-        for distribution in metadata.distributions()
-        if distribution.metadata["Name"]
-    }
-    python = (("python", ".".join(map(str, sys.version_info[:3]))),)
-    return [(name, version, "python", runtime) for name, version in sorted({*found, *python})]
+    return [(name, version, "python", PYTHON_VERSION) for name, version in listed_packages()]
 
 
 # --- roles and privileges ---------------------------------------------------------------------------------------------

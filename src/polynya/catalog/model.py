@@ -38,7 +38,7 @@ class ColumnDef:
     primary_key: bool = False
     unique: bool = False
     collation: str | None = None
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +52,7 @@ class CatalogObject:
         owner: the owning role.
         created_on, dropped_on: UTC; dropped_on is None while it exists.
         options: settings that only SHOW and DESCRIBE read.
+        tags: id of a tag -> its value; ``catalog.tags`` tells which of them exist, and what is inherited.
     """
 
     id: int
@@ -62,7 +63,7 @@ class CatalogObject:
     dropped_on: datetime | None = None
     comment: str = ""
     options: dict[str, Any] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +74,16 @@ class Database(CatalogObject):
 @dataclass(slots=True, kw_only=True)
 class Schema(CatalogObject):
     transient: bool = False
+
+
+@dataclass(slots=True)
+class TableVersion:
+    """What a table was until a moment: see ``Table`` for the fields."""
+
+    stored_as: str
+    snapshot: int | None
+    columns: list[ColumnDef]
+    until: datetime
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,6 +98,7 @@ class Table(CatalogObject):
         snapshot: lake snapshot to read it at (a clone not yet written to), or None for the present.
         cluster_by: SQL text or "".
         dynamic_query: the text of a dynamic table's query, else "".
+        past: what it was before its rows moved or its columns changed, oldest first.
     """
 
     kind: str = "TABLE"
@@ -95,6 +107,7 @@ class Table(CatalogObject):
     snapshot: int | None = None
     cluster_by: str = ""
     dynamic_query: str = ""
+    past: list[TableVersion] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)

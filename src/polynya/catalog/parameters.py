@@ -6,13 +6,23 @@ from dataclasses import dataclass
 
 from polynya.errors import invalid_value
 
+# The warehouse's own parameters: Snowflake has none for what they set.
+PYTHON_MEMORY_MB = "POLYNYA_PYTHON_MEMORY_MB"
+PYTHON_TIMEOUT_SECONDS = "POLYNYA_PYTHON_TIMEOUT_SECONDS"
+PYTHON_PACKAGE_VERSIONS = "POLYNYA_PYTHON_PACKAGE_VERSIONS"
+EVENT_TABLE = "snowflake.telemetry.events"
+# From the most verbose one (docs.snowflake.com/en/sql-reference/parameters#log-level).
+LOG_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF")
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter's default and what SHOW PARAMETERS says of it."""
+    """A parameter's default, what SHOW PARAMETERS says of it, and the words or the least number that it takes."""
 
     value: bool | int | str
     description: str = ""
+    choices: tuple[str, ...] = ()
+    least: int | None = None
 
     @property
     def type(self) -> str:
@@ -32,7 +42,8 @@ DEFAULTS: dict[str, Parameter] = {
     "CLIENT_SESSION_KEEP_ALIVE": Parameter(False),
     "CLIENT_SESSION_KEEP_ALIVE_HEARTBEAT_FREQUENCY": Parameter(3600),
     "CLIENT_STAGE_ARRAY_BINDING_THRESHOLD": Parameter(65280),
-    "CLIENT_TELEMETRY_ENABLED": Parameter(True),
+    # Nobody reads what clients would send.
+    "CLIENT_TELEMETRY_ENABLED": Parameter(False),
     "DATE_INPUT_FORMAT": Parameter("AUTO"),
     "DATE_OUTPUT_FORMAT": Parameter("YYYY-MM-DD"),
     "ERROR_ON_NONDETERMINISTIC_MERGE": Parameter(True),
@@ -42,7 +53,18 @@ DEFAULTS: dict[str, Parameter] = {
     "JDBC_QUERY_RESULT_FORMAT": Parameter("JSON"),
     "JSON_INDENT": Parameter(2),
     "LOCK_TIMEOUT": Parameter(43200),
+    # OFF on Snowflake, where who pays for storing events decides to have them.
+    "LOG_LEVEL": Parameter("INFO", "LOG_LEVEL to use when filtering events", choices=LOG_LEVELS),
     "MULTI_STATEMENT_COUNT": Parameter(1),
+    PYTHON_MEMORY_MB: Parameter(4096, "Megabytes that a worker may hold while it runs a Python handler", least=256),
+    PYTHON_PACKAGE_VERSIONS: Parameter(
+        "STRICT",
+        "Whether PACKAGES must fit what is installed (STRICT) or the installed versions are taken (INSTALLED)",
+        choices=("STRICT", "INSTALLED"),
+    ),
+    PYTHON_TIMEOUT_SECONDS: Parameter(
+        3600, "Seconds that a Python function may take for one batch of rows or one partition; 0 for no limit", least=0
+    ),
     "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": Parameter("ARROW"),
     "PYTHON_CONNECTOR_USE_NANOARROW": Parameter(True),
     # What Snowflake tells Snowpark's client to do.
@@ -85,11 +107,13 @@ OBJECT_DEFAULTS: dict[str, Parameter] = {
     "EXTERNAL_VOLUME": Parameter(
         "", "Name of an external volume that will be used for persisted Iceberg data and metadata"
     ),
-    "LOG_LEVEL": Parameter("OFF", "LOG_LEVEL to use when filtering events"),
+    "EVENT_TABLE": Parameter(EVENT_TABLE, "Fully qualified name of the event table that events go to"),
+    "LOG_LEVEL": Parameter("INFO", "LOG_LEVEL to use when filtering events"),
     "MAX_DATA_EXTENSION_TIME_IN_DAYS": Parameter(
         14,
         "Maximum number of days to extend data retention beyond the retention period to prevent a stream becoming stale.",
     ),
+    "MIN_DATA_RETENTION_TIME_IN_DAYS": Parameter(0, "Minimum number of days for which the account retains old data"),
     "METRIC_LEVEL": Parameter("NONE", "METRIC_LEVEL value to control whether to emit metrics to Event Table"),
     "QUOTED_IDENTIFIERS_IGNORE_CASE": Parameter(False, "If true, the case of quoted identifiers is ignored"),
     "REPLACE_INVALID_CHARACTERS": Parameter(False, "Replaces invalid characters in Iceberg tables and external tables"),
@@ -118,7 +142,19 @@ def coerce(name: str, value: object) -> bool | int | str:
         SnowflakeError: 001008 if it cannot be that type.
     """
     default = DEFAULTS.get(name)
-    kind = default.type if default else "ANY"
+    coerced = _coerced(name, value, default.type if default else "ANY")
+    if default is None:
+        return coerced
+    if default.choices:
+        coerced = str(coerced).upper()
+    if (default.choices and coerced not in default.choices) or (
+        default.least is not None and isinstance(coerced, int) and coerced < default.least
+    ):
+        raise invalid_value(f"invalid value [{value}] for parameter '{name}'")
+    return coerced
+
+
+def _coerced(name: str, value: object, kind: str) -> bool | int | str:
     if kind == "BOOLEAN" and not isinstance(value, bool):
         word = str(value).strip().lower()
         if word not in ("true", "false", "1", "0", "on", "off", "yes", "no"):

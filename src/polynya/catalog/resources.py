@@ -10,6 +10,7 @@ from typing import Any
 from polynya.catalog.kinds import is_temporary
 from polynya.catalog.model import CatalogObject, ColumnDef, Database, Routine, Schema, Table, View
 from polynya.catalog.names import join_name, quote_identifier
+from polynya.catalog.retention import retention_days
 from polynya.catalog.store import Catalog
 
 # (rows, bytes) of a table.
@@ -38,7 +39,7 @@ def resource(catalog: Catalog, item: CatalogObject, size: Size | None = None) ->
             found["schema_name"] = quote_identifier(path[1])
     match item:
         case Database() | Schema():
-            found |= _container(item)
+            found |= _container(catalog, item)
         case Table():
             found |= _table(catalog, item, size)
         case View():
@@ -48,12 +49,12 @@ def resource(catalog: Catalog, item: CatalogObject, size: Size | None = None) ->
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _container(item: Database | Schema) -> dict[str, Any]:
+def _container(catalog: Catalog, item: Database | Schema) -> dict[str, Any]:
     return {
         "kind": "TRANSIENT" if item.transient else "PERMANENT",
         "is_default": False,
         "options": "TRANSIENT" if item.transient else None,
-        "retention_time": int(item.options.get("DATA_RETENTION_TIME_IN_DAYS", 1)),
+        "retention_time": retention_days(catalog, item),
         "managed_access": bool(item.options.get("MANAGED ACCESS")) if isinstance(item, Schema) else None,
     }
 
@@ -67,7 +68,7 @@ def _table(catalog: Catalog, table: Table, size: Size | None) -> dict[str, Any]:
         "cluster_by": [table.cluster_by] if table.cluster_by else None,
         "rows": size[0] if size else None,
         "bytes": size[1] if size else None,
-        "data_retention_time_in_days": int(table.options.get("DATA_RETENTION_TIME_IN_DAYS", 1)),
+        "data_retention_time_in_days": retention_days(catalog, table),
         "enable_schema_evolution": bool(table.options.get("ENABLE_SCHEMA_EVOLUTION")),
         "change_tracking": bool(table.options.get("CHANGE_TRACKING")),
         "automatic_clustering": bool(table.cluster_by),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +13,11 @@ from typing import Any
 
 from polynya.catalog import file, privileges
 from polynya.catalog.context import Context
+from polynya.catalog.imported import Imports, share_of
 from polynya.catalog.kinds import depth_of, key_of, kind_of, title_of
 from polynya.catalog.model import CatalogObject, Grant, Routine, Schema, Sequence
 from polynya.catalog.names import join_name
+from polynya.catalog.references import referred
 from polynya.errors import SnowflakeError, already_exists, does_not_exist
 
 INFORMATION_SCHEMA = "INFORMATION_SCHEMA"
@@ -34,6 +38,10 @@ class Catalog:
         self._places: dict[int, tuple[int, str, str]] = {}  # id -> (parent, kind, key) of a live object
         self._live: dict[tuple[int, str], dict[str, CatalogObject]] = {}  # (parent, kind) -> key -> object
         self._grants: dict[tuple, Grant] = {}
+        # Databases made from shares: what brings their contents, and why they cannot be used, by id.
+        self.imports: Imports | None = None
+        self.unavailable: dict[int, SnowflakeError] = {}
+        self._imported: dict[int, list[CatalogObject]] = {}  # database id -> what lies in it
         self._drawn: dict[int, int] = {}  # sequence id -> the value up to which the file reserves it
         for item in file.load_objects(database):
             self._objects[item.id] = item
@@ -114,6 +122,16 @@ class Catalog:
             self._objects[item.id] = item
             self._place(item)
 
+    def add_all(self, items: list[CatalogObject]) -> None:
+        """Adds new objects in one step, parents first; their names are free."""
+        with self._lock:
+            with self._database:
+                for item in items:
+                    file.save_object(self._database, item)
+            for item in items:
+                self._objects[item.id] = item
+                self._place(item)
+
     def update(self, *items: CatalogObject) -> None:
         """Writes changed objects (renamed and moved ones too) in one step."""
         with self._lock:
@@ -176,6 +194,35 @@ class Catalog:
             sequence.next_value = after
             return range(first, after, step)
 
+    @contextmanager
+    def held_still(self) -> Iterator[None]:
+        """A block in which nobody changes the catalog."""
+        with self._lock:
+            yield
+
+    def show_imported(self, database: CatalogObject, items: list[CatalogObject]) -> None:
+        """Makes these the contents of a database that comes from a share: in memory, the provider keeps them.
+
+        Args:
+            database: of the catalog.
+            items: its schemas and what lies in them; those that were there before keep their ids.
+        """
+        with self._lock:
+            before = {item.id: item for item in self._imported.get(database.id, [])}
+            live: dict[tuple[int, str], dict[str, CatalogObject]] = {
+                self._places[object_id][:2]: {} for object_id in before if object_id in self._places
+            }
+            for item in items:
+                place = (item.parent, kind_of(item), key_of(item))
+                self._objects[item.id] = item
+                self._places[item.id] = place
+                live.setdefault(place[:2], {})[place[2]] = item
+            self._live.update(live)
+            for object_id in before.keys() - {item.id for item in items}:
+                self._objects.pop(object_id, None)
+                self._places.pop(object_id, None)
+            self._imported[database.id] = items
+
     # --- temporary objects -------------------------------------------------------------------------------------------
 
     def add_temporary(self, context: Context, item: CatalogObject) -> None:
@@ -216,6 +263,8 @@ class Catalog:
 
     def children(self, parent_id: int, kind: str) -> list[Any]:
         """What of a kind lies directly in a schema, database or the account (0), by name."""
+        if kind == "SCHEMA" and self.imports is not None and share_of(database := self.by_id(parent_id)) and database:
+            self.imports.use(database)
         with self._lock:
             found = list(self._live.get((parent_id, kind), {}).values())
         return sorted(found, key=key_of)
@@ -261,6 +310,9 @@ class Catalog:
         """
         if kind == "SCHEMA":
             return self._find_schema(self.qualify(context, parts, 2))
+        if len(parts) == 1 and (object_id := referred(parts[0])) is not None:
+            own = (item for item in list(context.temporary.values()) if item.id == object_id)
+            return next(own, None) or self.by_id(object_id)
         depth = depth_of(kind)
         if depth == 1:
             return self.child(0, kind, parts[-1])
@@ -316,6 +368,23 @@ class Catalog:
                 if item.name == name and isinstance(item, Routine):
                     found.setdefault(key, item)
         return list(found.values())
+
+    def routine(self, context: Context, kind: str, parts: list[str], types: list[str]) -> Routine | None:
+        """The overload with exactly these argument types; optional arguments may be left out at the end.
+
+        Args:
+            kind: FUNCTION or PROCEDURE.
+            parts: its name without arguments.
+            types: names of types, without lengths.
+        """
+        overloads = self.routines(context, kind, parts)
+        for routine in overloads:
+            if [sql_type.name for _, sql_type, _ in routine.arguments] == types:
+                return routine
+        for routine in overloads:
+            if [sql_type.name for _, sql_type, default in routine.arguments if default is None] == types:
+                return routine
+        return None
 
     def qualify(self, context: Context, parts: list[str], depth: int = 3, operation: str = "SELECT") -> list[str]:
         """The full name's parts: ``["DB", "SCHEMA", "NAME"]``.
@@ -423,6 +492,10 @@ class Catalog:
         database = self.child(0, "DATABASE", full[0])
         if database is None:
             return None
+        if self.imports is not None and share_of(database):
+            self.imports.use(database)
+            if database.id in self.unavailable:
+                raise self.unavailable[database.id]
         if full[1] == INFORMATION_SCHEMA:
             # Every database has it; it has no row of its own and cannot be changed.
             return Schema(

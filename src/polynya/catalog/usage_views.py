@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from polynya.catalog.information_schema import Request, view
-from polynya.catalog.kinds import kind_of
 from polynya.catalog.model import Table, View
+from polynya.catalog.retention import retention_days
 from polynya.types.sqltype import BOOLEAN, TIMESTAMP_LTZ, VARCHAR, SqlType, number
 
 _NUMBER = number(38, 0)
@@ -37,7 +37,7 @@ def _databases(request: Request) -> Iterator[tuple]:
     for item in _with_dropped(request, 0, "DATABASE"):
         yield (
             item.id, item.name, item.owner, "YES" if item.transient else "NO", item.comment or None, item.created_on,
-            item.created_on, item.dropped_on, int(item.options.get("DATA_RETENTION_TIME_IN_DAYS", 1)), "STANDARD", "ROLE",
+            item.created_on, item.dropped_on, retention_days(request.context.catalog, item), "STANDARD", "ROLE",
         )  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def _schemata(request: Request) -> Iterator[tuple]:
         for item in _with_dropped(request, database.id, "SCHEMA"):
             yield (
                 item.id, item.name, database.id, database.name, item.owner,
-                int(item.options.get("DATA_RETENTION_TIME_IN_DAYS", 1)), "YES" if item.transient else "NO",
+                retention_days(request.context.catalog, item), "YES" if item.transient else "NO",
                 item.comment or None, item.created_on, item.created_on, item.dropped_on, "ROLE",
             )  # fmt: skip
 
@@ -87,7 +87,7 @@ def _tables(request: Request) -> Iterator[tuple]:
             item.id, item.name, schema.id, schema.name, database.id, database.name, item.owner,
             "VIEW" if is_view else "BASE TABLE", None if is_view else "YES" if item.kind == "TRANSIENT" else "NO",
             getattr(item, "cluster_by", "") or None, rows, size,
-            None if is_view else int(item.options.get("DATA_RETENTION_TIME_IN_DAYS", 1)), item.comment or None,
+            None if is_view else retention_days(request.context.catalog, item), item.comment or None,
             item.created_on, item.created_on, item.dropped_on, "ROLE",
         )  # fmt: skip
 
@@ -190,29 +190,3 @@ _HISTORY: list[tuple[str, SqlType]] = [
 def _query_history(request: Request) -> Iterator[tuple]:
     for record in request.results.history() if request.results is not None else []:
         yield tuple(record.get(name) for name, _ in _HISTORY)
-
-
-@view(
-    "ACCOUNT_USAGE.TAG_REFERENCES",
-    columns=[
-        *_texts("TAG_DATABASE", "TAG_SCHEMA"), ("TAG_ID", _NUMBER), *_texts("TAG_NAME", "TAG_VALUE", "OBJECT_DATABASE"),
-        *_texts("OBJECT_SCHEMA"), ("OBJECT_ID", _NUMBER), *_texts("OBJECT_NAME", "DOMAIN"), ("COLUMN_ID", _NUMBER), *_texts("COLUMN_NAME"),
-    ],
-)  # fmt: skip
-def _tag_references(request: Request) -> Iterator[tuple]:
-    from polynya.catalog.names import split_name
-
-    catalog = request.context.catalog
-    kinds = ("DATABASE", "SCHEMA", "TABLE", "STAGE", "SEQUENCE", "WAREHOUSE", "USER", "ROLE")
-    for item in [item for kind in kinds for item in catalog.all(kind)]:
-        path = catalog.path(item)
-        database, schema = (path[0] if len(path) > 1 else None), (path[1] if len(path) > 2 else None)
-        for name, value in item.tags.items():
-            tag = split_name(name)
-            yield (tag[0], tag[1], None, tag[2], value, database, schema, item.id, item.name, kind_of(item), None, None)
-        for index, column in enumerate(getattr(item, "columns", []), 1):
-            for name, value in column.tags.items():
-                tag = split_name(name)
-                yield (
-                    tag[0], tag[1], None, tag[2], value, database, schema, item.id, item.name, "COLUMN", index, column.name,
-                )  # fmt: skip

@@ -47,7 +47,9 @@ from polynya.types.sqltype import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from polynya.catalog.access import Origin
     from polynya.catalog.context import Context
+    from polynya.dialect.steps import Lift
 
 
 @dataclass(slots=True)
@@ -84,6 +86,7 @@ class Binder:
         self.scope = scope
         self._aliases_in_use: set[str] = set()
         self._inside_aggregate = 0
+        self.lift: Lift | None = None  # takes calls of Python functions out of this SELECT
 
     @property
     def context(self) -> Context:
@@ -124,6 +127,16 @@ class Binder:
         if len(self.scope.ungrouped) > before and (bound.sql in keys or bound.atom in keys):
             del self.scope.ungrouped[before:]
         return bound
+
+    def traced(self, node: exp.Expr) -> tuple[Expr, tuple[Origin, ...]]:
+        """Binds an expression; answers it with the columns of stored objects that it is made of."""
+        reads = self.env.reads
+        outer, reads.touched = reads.touched, set()
+        try:
+            return self.expression(node), tuple(sorted(reads.touched))
+        finally:
+            outer |= reads.touched
+            reads.touched = outer
 
     def condition(self, node: exp.Expr) -> Expr:
         """Binds an expression that must be BOOLEAN (WHERE, ON, WHEN ...)."""
@@ -169,6 +182,8 @@ class Binder:
             raise invalid_identifier(".".join(quote_if_needed(q) for q in qualifiers), position(node))
         if not qualifiers:
             pairs.extend(self.scope.merged.items())
+            for merged in self.scope.merged.values():
+                self.env.reads.touched.update(merged.origins)
         for relation in relations:
             for column in relation.source.columns:
                 if not qualifiers and column.name in relation.merged:
@@ -199,7 +214,8 @@ class Binder:
         if self.scope.group_keys is not None and not self._inside_aggregate:
             label = f"{relation.name}.{column.name}" if relation.name else column.name
             self.scope.ungrouped.append((sql, label))
-        return Expr(sql, column.type, column.nullable or relation.outer)
+        self.env.reads.touched.update(column.origins)
+        return Expr(sql, column.type, column.nullable or relation.outer, origins=column.origins)
 
     def bind_column(self, node: exp.Column) -> Expr:
         if isinstance(node.this, exp.Star):
@@ -229,6 +245,7 @@ class Binder:
             if name in scope.variables:
                 return scope.variables[name]
             if name in scope.merged:
+                self.env.reads.touched.update(scope.merged[name].origins)
                 return scope.merged[name]
         matches: list[tuple[Relation, SourceColumn]] = []
         for relation in scope.relations:
@@ -243,6 +260,7 @@ class Binder:
             if scope is not self.scope:
                 self.scope.correlated = True
                 relation, column = matches[0]
+                self.env.reads.touched.update(column.origins)
                 return Expr(
                     f"{relation.alias}.{quote(column.stored_as)}", column.type, column.nullable or relation.outer
                 )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polynya.errors import SnowflakeError
+
+if TYPE_CHECKING:
+    from polynya.dialect.expression import Expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +21,14 @@ class Bind:
             hexadecimal digits, times and timestamps: nanoseconds since the epoch, ``_TZ`` followed by a space and the
             offset in minutes plus 1440).
         value: the text the client sent, None for NULL; a list of them for an array bind (executemany), one a row.
+        literal: the value bound already, with its own type (a variable of Snowflake Scripting); None for a client's.
+        written: the value as Snowflake's SQL writes it, where ``literal`` is set.
     """
 
     type: str
     value: str | list[str | None] | None
+    literal: Expr | None = None
+    written: str = ""
 
     @property
     def is_array(self) -> bool:

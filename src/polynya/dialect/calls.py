@@ -221,8 +221,12 @@ def _aggregate_call(
             raise compilation_error(
                 2303, "42601", f"Sliding window frame unsupported for function {name}", position(inner)
             )
-        if function is None:
+        if function is None and within is None and over is None:
             return _user_function(binder, [name], inner)
+        if function is None:
+            raise unsupported(
+                f"{'OVER' if over is not None else 'WITHIN GROUP'} with {name}, which is a user's function"
+            )
         raise compilation_error(2303, "42601", f"Function [{name}] is not a window function.", position(inner))
     call = make_call(binder, name, inner.expressions, inner)
     call.ignore_nulls = ignore_nulls

@@ -1,4 +1,4 @@
-"""INFORMATION_SCHEMA and ACCOUNT_USAGE in FROM: relations that the catalog makes, with what only the engine knows."""
+"""INFORMATION_SCHEMA, ACCOUNT_USAGE and TELEMETRY in FROM: relations that the catalog makes, with what only the engine knows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from polynya.storage.connection import Connection
 from polynya.storage.sizes import Sizes, table_sizes
 from polynya.types.resultset import Column
 
-_USAGE = ("ACCOUNT_USAGE",)
+_USAGE = ("ACCOUNT_USAGE", "TELEMETRY")
 
 
 class _Contents:
@@ -35,7 +35,7 @@ class _Contents:
 def catalog_view(
     context: Context, parts: list[str], execution: Any
 ) -> tuple[list[Column], pa.Table, tuple[str, str], str] | None:
-    """A view of INFORMATION_SCHEMA or SNOWFLAKE.ACCOUNT_USAGE, if the name is one.
+    """A view of INFORMATION_SCHEMA, SNOWFLAKE.ACCOUNT_USAGE or SNOWFLAKE.TELEMETRY, if the name is one.
 
     Args:
         context: completes the name.

@@ -50,7 +50,14 @@ def convert(expr: Expr, target: SqlType, context: Context, attempt: bool) -> str
             return _to_varchar(expr, target, context)
         case "BINARY":
             return _to_binary(expr, target, context, attempt)
+        case "GEOGRAPHY" | "GEOMETRY" if source.name == "VARCHAR":
+            return place_sql(expr.sql, target, attempt)
     return None
+
+
+def place_sql(text: str, target: SqlType, attempt: bool) -> str:
+    """SQL of a GEOGRAPHY or GEOMETRY read from text (WKT, WKB or GeoJSON)."""
+    return f"sf_place({text}, '{target.name}', {str(attempt).upper()})::JSON"
 
 
 def or_fail(body: str, value: str, failure: str | None) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from polynya.errors import SnowflakeError
+from polynya.storage.errors import mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def _marked(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*arguments)
         except SnowflakeError as error:
-            raise ValueError(f"\x02{error.code} {error.sqlstate} {error.message}\x03") from None
+            raise ValueError(mark(error)) from None
         except RecursionError:
             raise ValueError("\x02100069 22P02 Error parsing JSON: too many levels of nesting\x03") from None
 

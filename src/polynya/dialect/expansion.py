@@ -62,23 +62,7 @@ def expand(left_text: str, left: list[Relation], right: Relation, node: exp.Expr
     expansion = right.source.expansion
     assert expansion is not None
     outer = binder.env.alias()
-    kept: list[str] = []
-    for relation in left:
-        renamed = {}
-        for column in [*relation.source.columns, *relation.source.hidden]:
-            name = f"{relation.alias}.{column.stored_as}"
-            renamed[column.stored_as] = name
-            kept.append(f"{relation.alias}.{quote(column.stored_as)} AS {quote(name)}")
-        relation.source = replace(
-            relation.source,
-            columns=[replace(column, stored_as=renamed[column.stored_as]) for column in relation.source.columns],
-            hidden=[replace(column, stored_as=renamed[column.stored_as]) for column in relation.source.hidden],
-        )
-        relation.alias = outer
-    for name, merged in binder.scope.merged.items():
-        stored = f"{outer}.{name}"
-        kept.append(f"{merged.sql} AS {quote(stored)}")
-        binder.scope.merged[name] = Expr(f"{outer}.{quote(stored)}", merged.type, merged.nullable)
+    kept = [f"{sql} AS {quote(name)}" for name, sql in move(left, outer, binder).items()]
     names = {name: f"{right.alias}.{name}" for name, _, _, _ in expansion.columns}
     right.source = replace(
         right.source, columns=[replace(column, stored_as=names[column.stored_as]) for column in right.source.columns]
@@ -90,6 +74,37 @@ def expand(left_text: str, left: list[Relation], right: Relation, node: exp.Expr
     )
     made = ", ".join(f"{sql} AS {quote(names[name])}" for name, _, _, sql in expansion.columns)
     return f"(SELECT *, {made} FROM (SELECT {inner} FROM {left_text})) AS {outer}"
+
+
+def move(left: list[Relation], outer: str, binder: Binder) -> dict[str, str]:
+    """Lets relations read their columns from a relation that is made of them.
+
+    Args:
+        left: the relations; they are changed.
+        outer: the new relation's alias.
+        binder: whose scope holds them.
+
+    Returns:
+        the new relation's columns: name -> SQL over the relations as they were.
+    """
+    kept: dict[str, str] = {}
+    for name, merged in binder.scope.merged.items():
+        stored = f"{outer}.{name}"
+        kept[stored] = merged.sql
+        binder.scope.merged[name] = Expr(f"{outer}.{quote(stored)}", merged.type, merged.nullable)
+    for relation in left:
+        renamed = {}
+        for column in [*relation.source.columns, *relation.source.hidden]:
+            name = f"{relation.alias}.{column.stored_as}"
+            renamed[column.stored_as] = name
+            kept[name] = f"{relation.alias}.{quote(column.stored_as)}"
+        relation.source = replace(
+            relation.source,
+            columns=[replace(column, stored_as=renamed[column.stored_as]) for column in relation.source.columns],
+            hidden=[replace(column, stored_as=renamed[column.stored_as]) for column in relation.source.hidden],
+        )
+        relation.alias = outer
+    return kept
 
 
 def _wants_row_number(node: exp.Expr) -> bool:

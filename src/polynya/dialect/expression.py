@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from zlib import crc32
 
+from polynya.catalog.access import NO_ORIGINS, Origin
 from polynya.types.sqltype import BOOLEAN, FLOAT, NULL, SqlType, number, varchar
 
 
@@ -38,6 +39,7 @@ class Expr:
         window: holds a window function.
         volatile: yields another value each time (RANDOM, UUID_STRING, NEXTVAL): must not be written twice.
         simple: the SQL is one token or one call, so that it may be an operand without parentheses.
+        origins: of a bare column, the columns of stored objects that it is made of.
     """
 
     sql: str
@@ -48,6 +50,7 @@ class Expr:
     window: bool = False
     volatile: bool = False
     simple: bool = True
+    origins: tuple[Origin, ...] = NO_ORIGINS
 
     @property
     def atom(self) -> str:
@@ -155,6 +158,8 @@ def once(body: Callable[..., str], *values: Expr | str) -> str:
         for index, value in enumerate(values)
         if not (value.is_constant if isinstance(value, Expr) else _LITERAL.fullmatch(value))
     ]
+    if not held:
+        return body(*texts)
     if len(held) == 1:
         bound = texts[held[0]]
         texts[held[0]] = name

@@ -23,6 +23,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def bind_type(bind: Bind) -> SqlType:
     """The Snowflake type of a bind."""
+    if bind.literal is not None:
+        return bind.literal.type
     return _TYPES.get(bind.type, sqltype.NULL if bind.type == "ANY" else sqltype.VARCHAR)
 
 
@@ -36,6 +38,8 @@ def bind_literal(bind: Bind, context: Context) -> Expr:
     Raises:
         SnowflakeError: 002014 for a value that is not of its type.
     """
+    if bind.literal is not None:
+        return bind.literal
     if isinstance(bind.value, list):
         if len(bind.value) != 1:
             raise SnowflakeError(2014, "22000", "SQL compilation error:\nArray binds are for INSERT ... VALUES only.")

@@ -107,10 +107,21 @@ def _parse(text: str) -> exp.Expr:
         semicolon = next(token for token in tokens if token.token_type == TokenType.SEMICOLON)
         following = tokens[tokens.index(semicolon) + 1]
         raise syntax_error(following.text, following.line, following.col - len(following.text))
+    if "IDENTIFIER" in text.upper():
+        _mark_identifiers(found[0])
     _name_items(found[0], text, tokens)
     _number_placeholders(found[0])
     _check_aliases(found[0])
     return found[0]
+
+
+def _mark_identifiers(tree: exp.Expr) -> None:
+    """``IDENTIFIER(...)`` is a name, not a function."""
+    for call in list(tree.find_all(exp.Anonymous)):
+        if str(call.this).upper() == "IDENTIFIER" and len(call.expressions) == 1 and call.parent is not None:
+            name = exp.DynamicIdentifier(this=call.expressions[0])
+            name.meta.update(call.meta)
+            call.replace(name)
 
 
 def _check_aliases(tree: exp.Expr) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from polynya.dialect.query import BoundQuery
 from polynya.storage.connection import Connection
+from polynya.storage.steps import Inputs, Step
 
 _NAMES = {
     "COLUMN_DATA_SCAN": "ValuesClause", "EXPRESSION_SCAN": "ValuesClause", "DUMMY_SCAN": "ValuesClause",
@@ -42,18 +43,49 @@ class Operator:
 
 def operators(connection: Connection, bound: BoundQuery) -> list[Operator]:
     """The operators of a query's plan, from the result down; the query is not run."""
-    plan = connection.table(f"EXPLAIN (FORMAT JSON) {bound.sql}", bound.inputs).column(1)[0].as_py()
     found = [Operator(0, None, "Result", {})]
-    stack = [(node, 0) for node in reversed(json.loads(plan))]
+    _add(connection, bound.sql, bound.inputs, [], found, 0)
+    return found
+
+
+def _add(
+    connection: Connection, sql: str, inputs: Inputs, readers: list[str], found: list[Operator], parent: int
+) -> None:
+    """Adds the operators of an SQL text, and those of the queries of the steps that it reads.
+
+    Args:
+        connection: to plan it.
+        sql: the query.
+        inputs: of the statement.
+        readers: the SQL texts that read it.
+        found: the plan so far.
+        parent: id of the operator that takes its rows.
+    """
+    plan = connection.table(f"EXPLAIN (FORMAT JSON) {sql}", inputs).column(1)[0].as_py()
+    steps = [item for name, item in inputs.items() if isinstance(item, Step) and f'"{name}"' in sql]
+    stack = [(node, parent) for node in reversed(json.loads(plan))]
     while stack:
-        node, parent = stack.pop()
+        node, above = stack.pop()
         name, details = str(node.get("name", "")).strip(), dict(node.get("extra_info") or {})
         if "Conditions" in details:
             details["equality_join_condition"] = details.pop("Conditions")
-        operator = Operator(len(found), parent, _name(name, details), details)
+        step = _step(details, steps)
+        if step is not None:
+            found.append(Operator(len(found), above, "ExtensionFunction", {"functions": step.functions}))
+            _add(connection, step.query([sql, *readers]), inputs, [sql, *readers], found, found[-1].id)
+            continue
+        operator = Operator(len(found), above, _name(name, details), details)
         found.append(operator)
         stack.extend((child, operator.id) for child in reversed(node.get("children") or []))
-    return found
+
+
+def _step(details: dict[str, Any], steps: list[Step]) -> Step | None:
+    """The step that an operator scans; steps have no column names in common."""
+    if details.get("Function") != "ARROW_SCAN":
+        return None
+    read = details.get("Projections") or []
+    names = {read} if isinstance(read, str) else set(read)
+    return next((step for step in steps if names & {*step.carried, *step.made.names}), None)
 
 
 def _name(name: str, details: dict[str, Any]) -> str:

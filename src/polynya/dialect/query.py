@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
-import pyarrow as pa
 from sqlglot import exp
 
+from polynya.catalog.access import Origin, Reads
 from polynya.catalog.context import Context
 from polynya.catalog.model import CatalogObject
 from polynya.dialect import casts
@@ -18,7 +19,9 @@ from polynya.dialect.naming import order_term, position, resolve_identifier
 from polynya.dialect.parse import parse
 from polynya.dialect.scope import Source, SourceColumn, source_columns, stored_names
 from polynya.dialect.sources import bind_from, values_source
+from polynya.dialect.steps import Lift
 from polynya.errors import compilation_error, syntax_error, unsupported
+from polynya.storage.steps import Inputs
 from polynya.types.resultset import Column
 from polynya.types.sqltype import NULL
 
@@ -30,18 +33,22 @@ class BoundQuery:
     Args:
         sql: DuckDB SQL.
         columns: names and types of its result, in order.
-        inputs: Arrow tables that the SQL reads, by relation name.
+        inputs: what the SQL reads besides tables, by the name it has there.
         objects: stored objects that it reads.
         sequences: ids of sequences it draws from.
         stored_as: the DuckDB names of its columns.
+        reads: the objects with their columns, apart for what views name.
+        origins: for each of its columns, the columns of stored objects that it is made of.
     """
 
     sql: str
     columns: list[Column]
-    inputs: dict[str, pa.Table] = field(default_factory=dict)
+    inputs: Inputs = field(default_factory=dict)
     objects: list[CatalogObject] = field(default_factory=list)
     sequences: set[int] = field(default_factory=set)
     stored_as: list[str] = field(default_factory=list)
+    reads: Reads = field(default_factory=Reads)
+    origins: list[tuple[Origin, ...]] = field(default_factory=list)
 
 
 def bind_query(
@@ -80,6 +87,8 @@ def finish(source: Source, env: Environment) -> BoundQuery:
         list(env.objects.values()),
         env.sequences,
         [column.stored_as for column in source.columns],
+        env.reads,
+        [column.origins for column in source.columns],
     )
 
 
@@ -114,6 +123,9 @@ def bind_query_node(node: exp.Expr, env: Environment, parent: Scope | None, ctes
     raise unsupported(f"{type(node).__name__.upper()} as a query")
 
 
+# The engine's functions that yield another value each time, as they stand in SQL.
+_VOLATILE = re.compile(r"\b(?:random\(|uuid\(|gen_random_uuid\(|nextval\(|sf_python_|row_number\(\) OVER \(\))")
+
 # --- WITH -------------------------------------------------------------------------------------------------------------
 
 
@@ -132,6 +144,7 @@ def _with(
         given = [resolve_identifier(column) for column in cte.args["alias"].args.get("columns") or []]
         stored = quote(f"{env.alias()}_{name}")
         if _refers_to(cte.this, name):
+            env.ctes[stored] = None
             source, text = _bind_recursive(cte.this, name, given, stored, env, parent, visible)
             recursive = True
         else:
@@ -140,8 +153,20 @@ def _with(
                 source = _rename(source, given, name)
             text = source.sql
         texts.append(f"{stored} AS {text}")
+        # What is drawn anew each time stays in the SQL text that holds it: a step would draw it again.
+        apart = _VOLATILE.search(text) is not None and _mentions(node, name) > 1
+        env.ctes[stored] = None if apart else (text, stored in env.ctes)
         visible[name] = Source(stored, source.columns)
     return visible, f"WITH {'RECURSIVE ' if recursive else ''}{', '.join(texts)} "
+
+
+def _mentions(node: exp.Expr, name: str) -> int:
+    """How often a query names a table so."""
+    return sum(
+        resolve_identifier(table.this) == name and not table.args.get("db")
+        for table in node.find_all(exp.Table)
+        if isinstance(table.this, exp.Identifier)
+    )
 
 
 def _refers_to(query: exp.Expr, name: str) -> bool:
@@ -166,7 +191,7 @@ def _bind_recursive(
     if given:
         anchor = _rename(anchor, given, name)
     # The step may widen the anchor's numbers and strings, as in n + 1.
-    columns = [SourceColumn(c.name, casts.widest(c.type), True, c.stored_as) for c in anchor.columns]
+    columns = [SourceColumn(c.name, casts.widest(c.type), True, c.stored_as, c.origins) for c in anchor.columns]
     visible = {**ctes, name: Source(stored, columns)}
     step = bind_query_node(query.expression, env, parent, visible)
     if len(step.columns) != len(columns):
@@ -188,7 +213,7 @@ def _rename(source: Source, names: list[str], what: str) -> Source:
     new = [*names, *(column.name for column in source.columns[len(names) :])]
     stored = stored_names(new)
     columns = [
-        SourceColumn(name, column.type, column.nullable, target)
+        SourceColumn(name, column.type, column.nullable, target, column.origins)
         for name, column, target in zip(new, source.columns, stored, strict=True)
     ]
     items = ", ".join(
@@ -252,7 +277,7 @@ def _align_by_name(sources: list[Source]) -> list[Source]:
         for name in names:
             if name in own:
                 items.append(f"{quote(own[name].stored_as)} AS {quote(stored[name])}")
-                columns.append(SourceColumn(name, own[name].type, own[name].nullable, stored[name]))
+                columns.append(SourceColumn(name, own[name].type, own[name].nullable, stored[name], own[name].origins))
             else:
                 items.append(f"NULL AS {quote(stored[name])}")
                 columns.append(SourceColumn(name, NULL, True, stored[name]))
@@ -284,7 +309,8 @@ def _set_columns(sources: list[Source], node: exp.Expr) -> list[SourceColumn]:
                 position(node),
             )
         nullable = _set_nullable(node, [source.columns[index].nullable for source in sources])
-        columns.append(SourceColumn(head.name, common, nullable, head.stored_as))
+        origins = tuple(origin for source in sources for origin in source.columns[index].origins)
+        columns.append(SourceColumn(head.name, common, nullable, head.stored_as, origins))
     return columns
 
 
@@ -444,6 +470,7 @@ class _Select:
         visible, self.with_clause = _with(node, env, parent, ctes)
         self.scope = Scope(parent, visible)
         self.binder = Binder(env, self.scope)
+        self._origins: list[tuple[Origin, ...]] = []  # of the result's columns
 
     def bind(self) -> Source:
         node, args = self.node, self.node.args
@@ -459,7 +486,10 @@ class _Select:
         else:
             from_text = bind_from(node, self.binder)
         if self._is_trivial():
-            return Source(self.scope.relations[0].source.sql, self.scope.relations[0].source.columns)
+            source = self.scope.relations[0].source
+            for column in source.columns:
+                self.env.reads.touched.update(column.origins)
+            return Source(source.sql, source.columns, rows_of=source.rows_of)
         for item in node.expressions:
             if isinstance(item, exp.Alias):
                 self.scope.items.setdefault(resolve_identifier(item.args["alias"]), item.this)
@@ -467,6 +497,8 @@ class _Select:
                 raise unsupported("several aliases for one expression")
         where = args.get("where")
         where_text = f" WHERE {self._where(where.this)}" if where else ""
+        if from_text and not args.get("connect"):
+            self.binder.lift = Lift(self.binder, f"{from_text}{where_text}")
         keys, group_text = self._group_by()
         outputs = self._outputs(keys is not None)
         having = args.get("having")
@@ -512,13 +544,21 @@ class _Select:
         """(name, expression) of each result column."""
         self.scope.ungrouped.clear()
         outputs: list[tuple[str, Expr]] = []
+        self._origins.clear()
         for item in self.node.expressions:
             if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
-                outputs.extend(self.binder.star_columns(item))
-            elif isinstance(item, exp.Alias):
-                outputs.append((resolve_identifier(item.args["alias"]), self.binder.expression(item.this)))
-            else:
-                outputs.append((self._name(item), self.binder.expression(item)))
+                found = self.binder.star_columns(item)
+                outputs.extend(found)
+                self._origins.extend(expr.origins for _, expr in found)
+                continue
+            name, node = (
+                (resolve_identifier(item.args["alias"]), item.this)
+                if isinstance(item, exp.Alias)
+                else (self._name(item), item)
+            )
+            bound, origins = self.binder.traced(node)
+            outputs.append((name, bound))
+            self._origins.append(origins)
         if grouped and self.scope.group_keys:
             self._drop_group_keys()
             self._check_grouped()
@@ -661,29 +701,53 @@ class _Select:
         stored = stored_names([name for name, _ in outputs])
         columns = []
         items = []
-        for (name, expr), target in zip(outputs, stored, strict=True):
-            columns.append(SourceColumn(name, expr.type, expr.nullable or self._null_keys, target))
+        for (name, expr), target, origins in zip(outputs, stored, self._origins, strict=True):
+            columns.append(SourceColumn(name, expr.type, expr.nullable or self._null_keys, target, origins))
             items.append(f"{expr.sql} AS {quote(target)}")
         distinct = "DISTINCT " if args.get("distinct") else ""
         order = args.get("order")
-        order_text = ""
+        order_text, cells, alias = "", None, self.env.alias()
         one_row = not group and any(expr.aggregate for _, expr in outputs)  # may be ordered by what is not grouped
-        text = f"{self.with_clause}SELECT {distinct}{', '.join(items)}{from_text}{where}{group}{having}{qualify}"
         if order is not None and not one_row:
             positions = {
                 resolve_identifier(item.args["alias"]): index for index, item in self._alias_positions(len(outputs))
             }
-            cells = None
             if distinct:
-                alias = self.env.alias()
-                text = f"SELECT * FROM ({text}) AS {alias}"
                 cells = [Expr(f"{alias}.{quote(column.stored_as)}", column.type) for column in columns]
             selected = [expr for _, expr in outputs]
+            if self.binder.lift is not None:
+                self.binder.lift.again = True
             order_text = " ORDER BY " + ", ".join(
                 _order_terms(order, self.binder, len(outputs), positions, selected, cells)
             )
-        text = f"{text}{order_text}{_limit(node, self.binder)}"
-        return Source(f"({text})", columns)
+        source, with_clause, parts = f"{from_text}{where}", self.with_clause, [", ".join(items), group, having, qualify]
+        placed = self.binder.lift.place(with_clause, [*parts, order_text]) if self.binder.lift is not None else None
+        if placed is not None:
+            source, with_clause, (*parts, order_text) = placed
+        listed, *rest = parts
+        text = f"{with_clause}SELECT {distinct}{listed}{source}{''.join(rest)}"
+        if cells is not None:
+            text = f"SELECT * FROM ({text}) AS {alias}"
+        limit = _limit(node, self.binder)
+        plain = not (distinct or order_text or "".join(rest) or any(e.aggregate or e.window for _, e in outputs))
+        rows_of = self._rows_of(where) if plain else None
+        if rows_of is not None and limit:
+            count = re.fullmatch(r" LIMIT (\d+)", limit)
+            if count:
+                self.env.limit_step(rows_of, int(count[1]))
+            rows_of = None
+        return Source(f"({text}{order_text}{limit})", columns, rows_of=rows_of)
+
+    def _rows_of(self, where: str) -> str | None:
+        """The step of which a SELECT that neither groups nor orders has every row."""
+        if self.binder.lift is not None and self.binder.lift.step is not None:
+            return self.binder.lift.step
+        clause = self.node.args.get("from_")
+        relations = self.scope.relations
+        if clause is None or where or self.node.args.get("joins") or self.node.args.get("laterals"):
+            return None
+        joined = len(relations) != 1 or any(clause.this.args.get(key) for key in ("joins", "sample", "pivots"))
+        return None if joined else relations[0].source.rows_of
 
     def _alias_positions(self, width: int) -> list[tuple[int, exp.Alias]]:
         """(position from 1, alias node) of aliased items; known only while no star stands before them."""

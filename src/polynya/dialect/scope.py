@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from polynya.catalog.access import NO_ORIGINS, Origin
 from polynya.types.resultset import Column
 from polynya.types.sqltype import SqlType
 
 if TYPE_CHECKING:
     from polynya.dialect.expansion import Expansion
+    from polynya.dialect.table_calls import TableCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +23,14 @@ class SourceColumn:
         type: Snowflake's type.
         nullable: False where it is known never to be NULL.
         stored_as: its DuckDB name in the relation, unique without regard to case.
+        origins: columns of stored objects that it is made of.
     """
 
     name: str
     type: SqlType
     nullable: bool
     stored_as: str
+    origins: tuple[Origin, ...] = NO_ORIGINS
 
     def as_column(self) -> Column:
         return Column(self.name, self.type, self.nullable)
@@ -43,12 +47,16 @@ class Source:
         hidden: columns that ``*`` does not show but names find (METADATA$FILENAME, a generator's row number).
         named_by_file: columns of staged files under the files' own names; SQL reaches them by ``$1:name``.
         expansion: set for a table function that makes rows of each row to its left; see ``dialect.expansion``.
+        rows_of: name of the step whose rows it has, one for one and in their order.
+        table_call: set for a table function in Python; its SQL comes when what stands left of it is known.
     """
 
     sql: str
     columns: list[SourceColumn]
     hidden: list[SourceColumn] = field(default_factory=list)
     expansion: Expansion | None = None
+    rows_of: str | None = None
+    table_call: TableCall | None = None
     named_by_file: list[SourceColumn] = field(default_factory=list)
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 
 from sqlglot import exp
 
-from polynya.catalog.model import Table, View
-from polynya.dialect import calls, casts
+from polynya.catalog.access import Origin, Reads
+from polynya.catalog.imported import BOUND, REFUSED, imported_from
+from polynya.catalog.model import CatalogObject, Table, View
+from polynya.dialect import calls, casts, table_calls
 from polynya.dialect.binder import Binder, Scope, dynamic_name
+from polynya.dialect.environment import Environment
 from polynya.dialect.expansion import expand
 from polynya.dialect.expression import Expr, derive, quote
 from polynya.dialect.naming import check_list_length, position, resolve_identifier
 from polynya.dialect.scope import Relation, Source, SourceColumn, source_columns, stored_names
 from polynya.dialect.table_functions import TABLE_FUNCTIONS
-from polynya.errors import compilation_error, invalid_identifier, unsupported
+from polynya.dialect.time_travel import Moment, read_moment, table_at
+from polynya.errors import SnowflakeError, compilation_error, invalid_identifier, unsupported
+from polynya.storage.tables import at_snapshot
 from polynya.types.resultset import Column
 from polynya.types.sqltype import VARCHAR
 
@@ -30,11 +37,16 @@ def bind_from(node: exp.Select, binder: Binder) -> str:
     clause = node.args.get("from_")
     if clause is None:
         return ""
-    text = _bind_item(clause.this, binder)
+    text = _bind_first(clause.this, binder)
     for join in [*(clause.this.args.get("joins") or []), *(node.args.get("joins") or [])]:
         text = _bind_join(join, text, binder)
     for lateral in node.args.get("laterals") or []:
-        text = f"{text} CROSS JOIN LATERAL {_bind_item(lateral, binder)}"
+        item = _bind_item(lateral, binder)
+        *left, right = binder.scope.relations
+        if right.source.table_call is not None:
+            text = table_calls.join(text, left, right, binder)
+        else:
+            text = f"{text} CROSS JOIN LATERAL {item}"
     return f" FROM {text}"
 
 
@@ -43,6 +55,13 @@ _UNDERSTOOD = {"this", "db", "catalog", "alias", "joins", "laterals", "pivots", 
 
 
 # --- items ------------------------------------------------------------------------------------------------------------
+
+
+def _bind_first(node: exp.Expr, binder: Binder) -> str:
+    """Binds an item of FROM with nothing to its left."""
+    text = _bind_item(node, binder)
+    first = binder.scope.relations[-1] if binder.scope.relations else None
+    return text if first is None or first.source.table_call is None else table_calls.alone(first, binder)
 
 
 def _bind_item(node: exp.Expr, binder: Binder) -> str:
@@ -60,7 +79,9 @@ def _bind_item(node: exp.Expr, binder: Binder) -> str:
     for pivot in node.args.get("pivots") or []:
         from polynya.dialect.pivot import bind_pivot
 
-        source = bind_pivot(pivot, source, name, binder)
+        origins = tuple(origin for column in source.columns for origin in column.origins)
+        binder.env.reads.touched.update(origins)
+        source = _with_origins(bind_pivot(pivot, source, name, binder), origins)
         pivot_alias = pivot.args.get("alias")
         if pivot_alias is not None:
             alias_node = pivot_alias
@@ -92,11 +113,12 @@ def _bind_parenthesis(node: exp.Subquery, binder: Binder) -> str:
         relation = Relation(source, binder.env.alias(), name)
         binder.scope.relations.append(relation)
         return f"{source.sql} AS {relation.alias}"
-    text = _bind_item(node.this, binder)
+    text = _bind_first(node.this, binder)
     joins = node.this.args.get("joins") or []
     for join in joins:
         text = _bind_join(join, text, binder)
-    return f"({text})" if joins else text  # DuckDB takes no parentheses around a single item
+    # DuckDB takes no parentheses around a single item, and a table function's rows hold those of what it was joined to.
+    return f"({text})" if " JOIN " in text else text
 
 
 def _item_source(node: exp.Expr, binder: Binder) -> tuple[Source, str | None, tuple[str, str] | None, bool]:
@@ -132,13 +154,16 @@ def _table_item(node: exp.Table, binder: Binder) -> tuple[Source, str | None, tu
         if value and key not in _UNDERSTOOD:
             # Never answer as if a clause were not there.
             raise unsupported(key.upper())
+    named = isinstance(inner, (exp.Identifier, exp.DynamicIdentifier)) and not inner.name.startswith("@")
+    if not (named or _is_table_name(inner)):
+        _timeless(node.args.get("when"), Source("", []))
     if isinstance(inner, exp.Window):  # TABLE(f(x) OVER (PARTITION BY ...))
         source, name, qualifiers = _function_item(inner, binder)
         return source, name, qualifiers, False
     if isinstance(inner, exp.Anonymous):
         function = str(inner.this).upper()
         arguments = inner.expressions
-        if function == "TABLE" and arguments and not isinstance(arguments[0], (exp.Anonymous, exp.Dot, exp.Window)):
+        if _is_table_name(inner):
             return _stored(dynamic_name(inner, binder), node, binder)  # TABLE('name'), TABLE($variable)
         source, name, qualifiers = _function_item(inner, binder)
         return source, name, qualifiers, function == "TABLE" and _call_name(arguments[0]) == "GENERATOR"
@@ -160,70 +185,131 @@ def _table_item(node: exp.Table, binder: Binder) -> tuple[Source, str | None, tu
         for part in (node.args.get("catalog"), node.args.get("db"), inner)
         if part is not None
     ]
-    if len(parts) == 1 and parts[0] in binder.scope.ctes:
-        return binder.scope.ctes[parts[0]], parts[0], None, False
     return _stored(parts, node, binder)
+
+
+def _is_table_name(node: exp.Expr) -> bool:
+    """Whether FROM's item is ``TABLE('name')`` or ``TABLE($variable)`` rather than a table function."""
+    if not isinstance(node, exp.Anonymous) or str(node.this).upper() != "TABLE":
+        return False
+    arguments = node.expressions
+    return bool(arguments) and not isinstance(arguments[0], (exp.Anonymous, exp.Dot, exp.Window))
 
 
 def _stored(parts: list[str], node: exp.Table, binder: Binder) -> tuple[Source, str, tuple[str, str] | None, bool]:
     """A stored table or view, or a view of INFORMATION_SCHEMA."""
     env, context = binder.env, binder.context
+    when = node.args.get("when")
     if len(parts) == 1 and parts[0] in binder.scope.ctes:
-        return binder.scope.ctes[parts[0]], parts[0], None, False
+        return _timeless(when, binder.scope.ctes[parts[0]]), parts[0], None, False
     from polynya.dialect.catalog_views import catalog_view
 
     found = catalog_view(context, parts, env.execution)
     if found is not None:
         columns, table, qualifiers, view_name = found
-        return _input_source(columns, table, binder), view_name, qualifiers, False
+        return _timeless(when, _input_source(columns, table, binder)), view_name, qualifiers, False
     database, schema, name = context.catalog.qualify(context, parts)
     stored = context.catalog.get(context, "TABLE", parts)
     env.objects.setdefault(stored.id, stored)
+    env.reads.note(stored)
+    if imported_from(context.catalog, stored):
+        if when is not None or env.moment is not None:
+            raise unsupported("time travel in a shared database")
+        return _shared(stored, env), name, (database, schema), False
+    moment = _moment(when, binder) or env.moment
     if isinstance(stored, View):
-        source = _view_source(stored, binder, database, schema)
+        source = _view_source(stored, binder, database, schema, moment)
     elif isinstance(stored, Table):
-        source = table_source(stored, time_travel(node.args.get("when"), stored, binder))
+        source = table_source(stored) if moment is None else table_at(stored, moment, env)
     else:
         raise unsupported(f"SELECT from {type(stored).__name__}")
-    return source, name, (database, schema), False
+    return traced(source, stored, env.reads), name, (database, schema), False
 
 
-def table_source(table: Table, at: str = "") -> Source:
-    """A stored table's rows.
+# A publication of an imported database in the engine: ``share_17_3``; the database's part, and the whole.
+_PUBLICATION = re.compile(r"\b(share_\d+)_\d+(?=\.main\.)")
+
+
+def _shared(stored: CatalogObject, env: Environment) -> Source:
+    """A table or view of an imported database: as the provider's binder made it; where it comes from stays hidden.
+
+    All that a statement reads of a database comes from one publication, though there may be a newer one meanwhile.
+    """
+    if REFUSED in stored.options:
+        raise SnowflakeError(100076, "22000", stored.options[REFUSED])
+    if isinstance(stored, Table):
+        source = table_source(stored)
+    else:
+        assert isinstance(stored, View)
+        columns = [SourceColumn(item.name, item.type, item.nullable, item.stored_as) for item in stored.columns]
+        source = Source(f"({stored.options[BOUND]})", columns)
+    sql = _PUBLICATION.sub(lambda found: env.publications.setdefault(found[1], found[0]), source.sql)
+    columns = [replace(column, origins=((stored.id, column.name),)) for column in source.columns]
+    return replace(source, sql=sql, columns=columns)
+
+
+def traced(source: Source, stored: Table | View, reads: Reads) -> Source:
+    """The rows of a stored table or view with columns that say where they come from."""
+    columns = []
+    for column in source.columns:
+        origin = (stored.id, column.name)
+        if isinstance(stored, View):
+            reads.views[origin] = column.origins
+        columns.append(SourceColumn(column.name, column.type, column.nullable, column.stored_as, (origin,)))
+    return replace(source, columns=columns)
+
+
+def table_source(table: Table) -> Source:
+    """A stored table's rows."""
+    columns = [SourceColumn(column.name, column.type, column.nullable, column.stored_as) for column in table.columns]
+    if table.snapshot is None:
+        return Source(table.stored_as, columns)
+    return Source(f"(SELECT * FROM {at_snapshot(table.stored_as, table.snapshot)})", columns)
+
+
+def _moment(when: exp.HistoricalData | None, binder: Binder) -> Moment | None:
+    """The moment of an AT or BEFORE; None without one, or where only the columns are wanted: they are those of now."""
+    if when is None or binder.env.describe_only or binder.env.execution is None:
+        return None
+    return read_moment(when, binder.env)
+
+
+def _timeless(when: exp.HistoricalData | None, source: Source) -> Source:
+    """Refuses AT and BEFORE on what has no past of its own."""
+    if when is not None:
+        raise unsupported(f"{when.args['this']} on anything but a stored table or view")
+    return source
+
+
+def _view_source(view: View, binder: Binder, database: str, schema: str, moment: Moment | None) -> Source:
+    """A view's query, bound with the view's own database and schema as the current ones.
 
     Args:
-        table: of the catalog.
-        at: DuckLake's ``AT (...)`` clause, or "".
+        view: of the catalog.
+        binder: of the query that names it.
+        database, schema: the view's.
+        moment: as of which its tables are read, or None.
     """
-    columns = [SourceColumn(column.name, column.type, column.nullable, column.stored_as) for column in table.columns]
-    if not at and table.snapshot is not None:
-        at = f" AT (VERSION => {table.snapshot})"
-    return Source(f"(SELECT * FROM {table.stored_as}{at})" if at else table.stored_as, columns)
-
-
-def time_travel(when: exp.HistoricalData | None, table: Table, binder: Binder) -> str:
-    """AT | BEFORE as DuckLake's AT clause, or ""."""
-    if when is None:
-        return ""
-    raise unsupported(f"{when.args['this']} ({when.args['kind']} => ...)")
-
-
-def _view_source(view: View, binder: Binder, database: str, schema: str) -> Source:
-    """A view's query, bound with the view's own database and schema as the current ones."""
     from polynya.dialect.parse import parse
     from polynya.dialect.query import bind_query_node
 
     env = binder.env
     if env.routine_depth >= _MAX_VIEW_DEPTH:
         raise compilation_error(1010, "42000", f"View '{view.name}' is nested too deep or contains itself.")
-    caller = env.context
+    caller, at = env.context, env.moment
     env.context = replace(caller, database=database, schema=schema, variables=caller.variables)
+    env.moment = moment
+    reads = env.reads
+    outer, touched = reads.view, reads.touched
+    reads.view, reads.touched = view.id, set()
     env.routine_depth += 1
     try:
         source = bind_query_node(parse(view.query), env, None, {})
     finally:
         env.routine_depth -= 1
-        env.context = caller
+        env.context, env.moment = caller, at
+        reads.touched_inside |= reads.touched
+        reads.view, reads.touched = outer, touched
     if len(source.columns) != len(view.columns):
         raise compilation_error(
             2037, "42601",
@@ -279,6 +365,9 @@ def _staged(inner: exp.Expr, node: exp.Table, binder: Binder) -> Source:
         else 1
     )
     relation = staged_relation(location, options, binder.context, execution.stages, execution.connection, max(width, 1))
+    stage = execution.stages.resolve(location, binder.context).stage
+    if stage is not None:
+        binder.env.reads.note(stage)
     columns, hidden, named = (
         [SourceColumn(column.name, column.type, column.nullable, column.stored_as) for column in listed]
         for listed in (relation.columns, relation.hidden, relation.named)
@@ -328,13 +417,34 @@ def _function_item(node: exp.Expr, binder: Binder) -> tuple[Source, str | None, 
     if not isinstance(node, exp.Anonymous):
         raise unsupported(f"TABLE({node.sql('snowflake')})")
     name = str(node.this).upper() if isinstance(node.this, str) else resolve_identifier(node.this)
-    bind = TABLE_FUNCTIONS.get(name) if not qualifiers or qualifiers[-1] == "INFORMATION_SCHEMA" else None
+    plain = not qualifiers or qualifiers[-1] == "INFORMATION_SCHEMA"
+    bind = TABLE_FUNCTIONS.get(name if plain else ".".join([*qualifiers, name]))
     if bind is None:
         from polynya.dialect.routines import call_table_function
 
-        return call_table_function(binder, [*qualifiers, name], node, window), name, None
+        return _made_of(binder, lambda: call_table_function(binder, [*qualifiers, name], node, window)), name, None
     call = calls.make_call(binder, name, node.expressions, node)
-    return bind(call), None, None
+    return _made_of(binder, lambda: bind(call)), None, None
+
+
+def _made_of(binder: Binder, bind: Callable[[], Source]) -> Source:
+    """The rows of a table function: its columns are made of what its arguments are."""
+    reads = binder.env.reads
+    outer, reads.touched = reads.touched, set()
+    try:
+        source = bind()
+        origins = tuple(sorted(reads.touched))
+    finally:
+        outer |= reads.touched
+        reads.touched = outer
+    return _with_origins(source, origins)
+
+
+def _with_origins(source: Source, origins: tuple[Origin, ...]) -> Source:
+    """The source with these origins for the columns that have none of their own."""
+    if not origins:
+        return source
+    return replace(source, columns=[replace(c, origins=c.origins or origins) for c in source.columns])
 
 
 # --- VALUES -----------------------------------------------------------------------------------------------------------
@@ -387,6 +497,8 @@ def _bind_join(join: exp.Join, left_text: str, binder: Binder) -> str:
     left, right = scope.relations[:before], scope.relations[before:]
     condition, using = join.args.get("on"), join.args.get("using")
     lateral = _is_lateral(join.this)
+    if len(right) == 1 and right[0].source.table_call is not None:
+        return _join_call(join, left_text, left, right[0], binder)
     if method == "NATURAL":
         using = [exp.to_identifier(name, quoted=True) for name in _common_names(left, right)]
     if method == "ASOF":
@@ -413,6 +525,31 @@ def _bind_join(join: exp.Join, left_text: str, binder: Binder) -> str:
     if not text:
         return f"{left_text} CROSS JOIN {keyword}{right_text}"
     return f"{left_text} {word} {keyword}{right_text} ON {text}"
+
+
+def _join_call(join: exp.Join, left_text: str, left: list[Relation], right: Relation, binder: Binder) -> str:
+    """``t [LEFT] JOIN TABLE(f(t.a) OVER (...)) [ON condition | USING (names)]`` of a table function in Python."""
+    words = {str(join.args.get(key) or "").upper() for key in ("method", "side", "kind")} - {
+        "",
+        "INNER",
+        "CROSS",
+        "OUTER",
+    }
+    if isinstance(join.this, exp.Lateral) and join.this.args.get("outer"):
+        words.add("LEFT")
+    condition, using = join.args.get("on"), join.args.get("using")
+    if words - {"LEFT"} or (words and using):
+        raise unsupported(f"{' '.join(sorted(words))} JOIN{' USING' if using else ''} with a table function in Python")
+    if words:
+        return table_calls.outer_join(left_text, left, right, condition, binder)
+    text = table_calls.join(left_text, left, right, binder)
+    if using:
+        on = _using(using, left, [right], "", binder)
+    elif condition is not None:
+        on = binder.condition(condition).sql
+    else:
+        return text
+    return f"{text} JOIN (SELECT 1) AS {binder.env.alias()} ON {on}"
 
 
 def _is_lateral(node: exp.Expr) -> bool:
@@ -449,7 +586,8 @@ def _using(using: list[exp.Expr], left: list[Relation], right: list[Relation], s
             merged = derive(f"coalesce({first.sql}, {second.sql})", common, first, second)
         else:
             merged = first
-        scope.merged[name] = merged
+        scope.merged[name] = replace(merged, origins=(*a.origins, *b.origins))
+        binder.env.reads.touched.update(scope.merged[name].origins)
         for relation in [*left, *right]:
             if any(column.name == name for column in relation.source.columns):
                 relation.merged.add(name)
@@ -458,7 +596,12 @@ def _using(using: list[exp.Expr], left: list[Relation], right: list[Relation], s
 
 def _single(relations: list[Relation], name: str, node: exp.Expr) -> Expr:
     found = [
-        Expr(f"{relation.alias}.{quote(column.stored_as)}", column.type, column.nullable or relation.outer)
+        Expr(
+            f"{relation.alias}.{quote(column.stored_as)}",
+            column.type,
+            column.nullable or relation.outer,
+            origins=column.origins,
+        )
         for relation in relations
         for column in relation.source.columns
         if column.name == name

@@ -15,6 +15,8 @@ from polynya.errors import SnowflakeError, syntax_error
 
 _DIALECT = Snowflake()
 _COMMANDS = Snowflake.Tokenizer.COMMANDS
+# Inside a scripting block sqlglot would take what follows "; CALL" as one string, too.
+Snowflake.Tokenizer.COMMAND_PREFIX_TOKENS = set()
 
 
 class TokenStream:
@@ -174,6 +176,30 @@ def tokenize(text: str) -> list[Token]:
     except TokenError as error:
         raise syntax_error(str(error).split(" from ")[0], 1, 0) from None
     return _bind_casts_apart(tokens) if "?::" in text else tokens
+
+
+def is_path(text: str, tokens: list[Token], index: int) -> bool:
+    """Whether the colon that is token ``index`` leads into a VARIANT (``v:a``), rather than name a bind (``:a``).
+
+    Args:
+        text: of the statement.
+        tokens: its tokens.
+        index: the colon's number.
+    """
+    before = tokens[index - 1] if index else None
+    if before is None or before.end + 1 != tokens[index].start:
+        return False
+    if before.token_type in (TokenType.IDENTIFIER, TokenType.R_PAREN, TokenType.R_BRACKET):
+        return True
+    word = before.text.upper()
+    return bool(_NAME.fullmatch(word)) and word not in _BEFORE_OPERAND
+
+
+_NAME = re.compile(r"[A-Z_][A-Z0-9_$]*")
+_BEFORE_OPERAND = {
+    "SELECT", "WHERE", "AND", "OR", "NOT", "IN", "LIKE", "ILIKE", "BETWEEN", "THEN", "ELSE", "WHEN", "CASE", "LIMIT",
+    "OFFSET", "SET", "VALUES", "INTO", "ON", "BY", "FROM", "HAVING", "QUALIFY", "IMMEDIATE", "IS", "TO",
+}  # fmt: skip
 
 
 def _bind_casts_apart(tokens: list[Token]) -> list[Token]:

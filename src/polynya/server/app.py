@@ -13,10 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from polynya import __version__
 from polynya.errors import SnowflakeError
-from polynya.server import queries, resources, sessions, transfer
+from polynya.server import door, owner, queries, resources, sessions, transfer
 from polynya.server.reply import BadRequest, error_reply, failure, json_response, success
 from polynya.server.state import State
 
@@ -25,9 +26,10 @@ log = logging.getLogger(__name__)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 _REAP_SECONDS = 60.0
+_STATEMENTS = "/queries/v1/query-request"
 
 
-def create_app(state: State, on_ready: Callable[[], None] | None = None) -> Starlette:
+def create_app(state: State, on_ready: Callable[[], None] | None = None) -> ASGIApp:
     """The server's ASGI application.
 
     Args:
@@ -36,7 +38,8 @@ def create_app(state: State, on_ready: Callable[[], None] | None = None) -> Star
     """
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        door.install(app, state)
         reaper = asyncio.create_task(_reap(state))
         if on_ready:
             on_ready()
@@ -45,12 +48,12 @@ def create_app(state: State, on_ready: Callable[[], None] | None = None) -> Star
 
     post, get, both = ["POST"], ["GET"], ["GET", "POST"]
     routes = [
-        Route("/queries/v1/query-request", _answering(queries.query_request), methods=post),
+        Route(_STATEMENTS, _answering(queries.query_request), methods=post),
         Route("/queries/v1/abort-request", _answering(queries.abort_request), methods=post),
         Route("/queries/{query_id}/result", _answering(queries.query_result), methods=both),
         Route("/queries/{query_id}/abort-request", _answering(queries.abort_by_id), methods=both),
         Route("/monitoring/queries/{query_id}", _answering(queries.monitor), methods=both),
-        Route("/results/{query_id}/{secret}/{form}/{number:int}", _answering(queries.chunk), methods=get),
+        Route("/results/{query_id}/{secret}/{form}/{start:int}/{end:int}", _answering(queries.chunk), methods=get),
         Route("/stages/put/{signature}/{expiry}/{path:path}", _answering(transfer.upload), methods=["PUT"]),
         Route("/stages/get/{signature}/{expiry}/{path:path}", _answering(transfer.download), methods=get),
         Route("/session/v1/login-request", _answering(sessions.login), methods=post),
@@ -63,11 +66,34 @@ def create_app(state: State, on_ready: Callable[[], None] | None = None) -> Star
         Route("/telemetry/send", _answering(_telemetry), methods=post),
         Route("/telemetry/send/sessionless", _answering(_telemetry), methods=post),
         Route("/polynya/status", _answering(_status), methods=get),
+        Route("/polynya/share", _answering(owner.share), methods=post),
+        Route("/polynya/backup", _answering(owner.backup), methods=post),
         *resources.routes(),
     ]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _not_served})
     app.state.polynya = state
-    return app
+    return _Shortcut(app, _answering(queries.query_request))
+
+
+class _Shortcut:
+    """Takes statements, which are nearly all that drivers ask, straight to their route; all else goes through Starlette.
+
+    Args:
+        app: with all routes.
+        statement: the route of statements; it raises nothing.
+    """
+
+    def __init__(self, app: Starlette, statement: Endpoint) -> None:
+        self.app = app
+        self._statement = statement
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("path") == _STATEMENTS and scope.get("method") == "POST":
+            scope["app"] = self.app
+            response = await self._statement(Request(scope, receive, send))
+            await response(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 def _answering(endpoint: Endpoint) -> Endpoint:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -11,12 +12,15 @@ import socket
 import sys
 
 from polynya.home import Address, Home, HomeError
+from polynya.runtime import fence
 from polynya.server.times import Times
 
 log = logging.getLogger(__name__)
 
 # A stopping server waits this long for requests in progress; their statements are cancelled.
 _SHUTDOWN_SECONDS = 5
+# A consumer of one of its shares, or a backup, may be reading a home whose server does not run.
+_LOCK_SECONDS = 2.0
 
 
 def serve(
@@ -44,7 +48,7 @@ def serve(
     _allow_many_connections()
     lock = FileLock(home.lock)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_LOCK_SECONDS)
     except Timeout:
         raise HomeError(f"A server for {home.path} is running already: `polynya status --home {home.path}`.") from None
     try:
@@ -59,11 +63,13 @@ def _serve_locked(home: Home, host: str | None, port: int | None, tls: bool | No
 
     from polynya.server.app import create_app
     from polynya.server.memory import limit_memory
+    from polynya.server.protocol import Protocol
     from polynya.server.state import State
     from polynya.session.account import Account
 
     limit_memory()
     connection = home.connection()
+    home.owner_key(make=True)
     host = host or "127.0.0.1"
     chosen = connection["port"] if port is None else port
     secure = connection["protocol"] == "https" if tls is None else tls
@@ -87,11 +93,13 @@ def _serve_locked(home: Home, host: str | None, port: int | None, tls: bool | No
         unfinished = home.address_file.with_suffix(".part")
         unfinished.write_text(json.dumps({"pid": address.pid, **here}))
         unfinished.replace(home.address_file)
+        gc.freeze()  # what is loaded now stays: collecting garbage need not look at it again and again
         log.info("ready at %s, home %s", address.url, home.path)
+        fence.warn()
 
     config = uvicorn.Config(
         create_app(state, ready),
-        http="httptools",
+        http=Protocol,
         loop="asyncio",
         ws="none",
         lifespan="on",

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from polynya import SNOWFLAKE_RELEASE, __version__
 from polynya.errors import SnowflakeError
+from polynya.server import door
 from polynya.server.login import open_session
 from polynya.server.parameters import login_parameters
 from polynya.server.reply import failure, json_response, parse_body, read_raw, success
@@ -31,11 +32,12 @@ async def login(request: Request) -> Response:
     state = state_of(request)
     body = await body_of(request)
     names = dict(request.query_params)
+    given = request.scope.get(door.SESSION)  # a procedure's client gets its own session, whoever it says it is
 
     def enter() -> bytes:
         data = body.get("data")
         try:
-            session = open_session(state.account, data if isinstance(data, dict) else {}, names)
+            session = given or open_session(state.account, data if isinstance(data, dict) else {}, names)
         except SnowflakeError as error:
             return failure(f"{error.code:06d}", error.message, {"loginName": None, "errorCode": f"{error.code:06d}"})
         token, master = state.tokens.issue(session)
@@ -56,7 +58,7 @@ async def login(request: Request) -> Response:
                 "healthCheckInterval": 45,
                 "newClientForUpgrade": None,
                 "sessionId": session.id,
-                "parameters": login_parameters(context),
+                "parameters": login_parameters(context) + (door.session_parameters() if given else []),
                 "sessionInfo": {
                     "databaseName": context.database,
                     "schemaName": context.schema,

@@ -28,7 +28,7 @@ class State:
         self.tokens = Tokens(self.times.session, self.times.master)
         self._started = time.monotonic()
         self._expired = 0.0
-        self._reported: dict[int, Reported] = {}
+        self._reported: dict[Session, Reported] = {}
 
     def uptime(self) -> float:
         """Seconds since the server started."""
@@ -36,16 +36,20 @@ class State:
 
     def reported(self, session: Session) -> Reported:
         """What a session's client knows of its parameters."""
-        known = self._reported.get(session.id)
+        known = self._reported.get(session)
         if known is None:
             python = str(session.context.client.get("CLIENT_APP_ID", "")).startswith("Python")
-            known = self._reported[session.id] = Reported(everywhere=not python)
+            known = self._reported[session] = Reported(everywhere=not python)
         return known
+
+    def forget(self, session: Session) -> None:
+        """Takes a session's tokens away."""
+        self.tokens.forget(session)
+        self._reported.pop(session, None)
 
     def end(self, session: Session) -> None:
         """Ends a session."""
-        self.tokens.forget(session)
-        self._reported.pop(session.id, None)
+        self.forget(session)
         self.account.close_session(session)
 
     def reap(self) -> None:

@@ -13,6 +13,7 @@ import ipaddress
 import secrets
 import time
 from collections.abc import AsyncIterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -27,10 +28,13 @@ _VALID_SECONDS = 3600
 
 def is_local(request: Request) -> bool:
     """Whether the client runs on this machine (or says so by the address it uses)."""
-    if request.client is None:
-        return True
+    return request.client is None or _is_loopback(request.client.host)
+
+
+@lru_cache(1000)
+def _is_loopback(host: str) -> bool:
     try:
-        return ipaddress.ip_address(request.client.host).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 

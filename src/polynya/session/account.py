@@ -7,22 +7,29 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from polynya.catalog.store import Catalog
 from polynya.dialect import engine_functions
 from polynya.errors import SnowflakeError
-from polynya.runtime.pool import Pool
+from polynya.runtime.pool import Door, Pool
+from polynya.session.accesses import Accesses
+from polynya.session.events import Events
 from polynya.session.history import History
 from polynya.session.query import Query, cancelled_by_user
 from polynya.session.results import ResultStore, StoredResult
 from polynya.session.session import Session
 from polynya.stages.history import open_history
 from polynya.stages.store import StageStore
-from polynya.storage.cleanup import clean_up, keep_house
+from polynya.statements.sharing.imports import ImportedDatabases
+from polynya.statements.sharing.publisher import Publisher
+from polynya.storage.cleanup import clean_up
 from polynya.storage.engine import Engine
+from polynya.storage.replica import replicate
+from polynya.storage.upkeep import keep_house
 
 # Deeply nested SQL is parsed, bound and written by recursion, much of it in compiled code on the thread's own stack.
 # Address space only: memory is taken as it is used.
@@ -49,11 +56,18 @@ class Account:
         self.engine = Engine.open(home, on_open=engine_functions.install)
         clean_up(self.engine, self.catalog)
         self.stages = StageStore(home)
+        self.imports = ImportedDatabases(home, self.engine, self.catalog)
+        self.catalog.imports = self.imports
+        self.publisher = Publisher(home, self.catalog, partial(replicate, self.engine))
         with closing(self.engine.connect()) as connection:
             open_history(connection)
-        self.runtime = Pool(home / "tmp" / "runtime")
+        self.runtime = Pool(home / "tmp" / "runtime", hide=(home,))
+        # How a procedure's handler reaches its session; set by the server.
+        self.open_door: Callable[[Session], AbstractContextManager[Door]] | None = None
         self.results = ResultStore(home / "results")
         self.history = History(home / "history.sqlite")
+        self.accesses = Accesses(home / "access.sqlite", self.catalog)
+        self.events = Events(home / "events.sqlite")
         self.sessions: dict[int, Session] = {}
         self._queries: OrderedDict[str, Query] = OrderedDict()
         self._lock = threading.Lock()
@@ -75,7 +89,8 @@ class Account:
 
     def close_session(self, session: Session) -> None:
         """Ends a session: what it runs is cancelled, its transaction rolled back, its temporary objects dropped."""
-        self.sessions.pop(session.id, None)
+        if self.sessions.get(session.id) is session:  # a procedure's session has its caller's id
+            del self.sessions[session.id]
         session.close()
 
     def remember(self, query: Query) -> None:
@@ -144,8 +159,11 @@ class Account:
         self.runtime.close()
         self.results.close()
         self.history.close()
+        self.accesses.close()
+        self.events.close()
         if not stuck:
             self._housekeeper.join()
+            self.imports.close()
             self.engine.close()
         self.catalog.close()
         return not stuck

@@ -17,8 +17,10 @@ log = logging.getLogger(__name__)
 IN_MEMORY = 10_000
 CHARACTERS_IN_MEMORY = 32 << 20
 # Docs: INFORMATION_SCHEMA.QUERY_HISTORY reaches back 7 days
-# (docs.snowflake.com/en/sql-reference/functions/query_history).
-KEEP_DAYS = 7
+# (docs.snowflake.com/en/sql-reference/functions/query_history), AT (STATEMENT => ...) 14 days
+# (docs.snowflake.com/en/sql-reference/constructs/at-before).
+SHOW_DAYS = 7
+KEEP_DAYS = 14
 
 
 @dataclass(slots=True)
@@ -97,7 +99,7 @@ class History:
         if record is None and not self._loaded:
             self._load()
             record = self._records.get(query_id)
-        return record
+        return record or self._read(query_id)
 
     def records(self) -> list[QueryRecord]:
         """The statements in memory, oldest first, those of before a restart included."""
@@ -145,9 +147,19 @@ class History:
             database.executemany(f"INSERT OR REPLACE INTO queries VALUES ({', '.join('?' * len(_NAMES))})", rows)
 
     def _prune(self, database: sqlite3.Connection) -> None:
-        oldest = (datetime.now(UTC) - timedelta(days=KEEP_DAYS)).isoformat()
         with database:
-            database.execute("DELETE FROM queries WHERE start_time < ?", [oldest])
+            database.execute("DELETE FROM queries WHERE start_time < ?", [_days_ago(KEEP_DAYS)])
+
+    def _read(self, query_id: str) -> QueryRecord | None:
+        """A record that is in the file only."""
+        try:
+            database = self._connect()
+            row = database.execute(f"SELECT {', '.join(_NAMES)} FROM queries WHERE query_id = ?", [query_id]).fetchone()
+            database.close()
+        except sqlite3.Error as error:
+            log.warning("the query history cannot be read: %s", error)
+            return None
+        return None if row is None else _record(row)
 
     def _load(self) -> None:
         """Reads the file's records, once and only when somebody asks for history."""
@@ -158,7 +170,8 @@ class History:
         try:
             database = self._connect()
             rows = database.execute(
-                f"SELECT {', '.join(_NAMES)} FROM queries ORDER BY start_time DESC LIMIT {IN_MEMORY}"
+                f"SELECT {', '.join(_NAMES)} FROM queries WHERE start_time >= ? ORDER BY start_time DESC LIMIT {IN_MEMORY}",
+                [_days_ago(SHOW_DAYS)],
             ).fetchall()
             database.close()
         except sqlite3.Error as error:
@@ -166,11 +179,8 @@ class History:
             return
         older: OrderedDict[str, QueryRecord] = OrderedDict()
         for row in reversed(rows):
-            values = dict(zip(_NAMES, row, strict=True))
-            for name in _TIMES:
-                values[name] = datetime.fromisoformat(values[name]) if values[name] else None
-            values["is_client_generated_statement"] = bool(values["is_client_generated_statement"])
-            older[values["query_id"]] = QueryRecord(**values)
+            record = _record(row)
+            older[record.query_id] = record
         with self._lock:
             older.update(self._records)
             self._records = older
@@ -182,3 +192,15 @@ class History:
         while len(self._records) > IN_MEMORY or self._characters > CHARACTERS_IN_MEMORY:
             _, oldest = self._records.popitem(last=False)
             self._characters -= len(oldest.query_text)
+
+
+def _record(row: tuple) -> QueryRecord:
+    values = dict(zip(_NAMES, row, strict=True))
+    for name in _TIMES:
+        values[name] = datetime.fromisoformat(values[name]) if values[name] else None
+    values["is_client_generated_statement"] = bool(values["is_client_generated_statement"])
+    return QueryRecord(**values)
+
+
+def _days_ago(days: int) -> str:
+    return (datetime.now(UTC) - timedelta(days=days)).isoformat()

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from polynya.catalog.access import Access
 from polynya.dialect.binds import Binds
 from polynya.errors import SnowflakeError
 from polynya.session.history import QueryRecord
@@ -54,6 +55,7 @@ class Query:
         request_id: the client's, by which it may send the request again or abort it.
         asynchronous: the client does not wait.
         record: its entry in the history.
+        access: what it read and wrote so far.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Query:
     parameters: dict[str, Any] = field(default_factory=dict)
     request_id: str = ""
     asynchronous: bool = False
+    access: Access = field(default_factory=Access)
     # What came of it, once done: one of these two, or neither if the result is stored.
     result: StoredResult | ResultSet | None = None
     error: SnowflakeError | None = None

@@ -8,17 +8,20 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from polynya.catalog.access import Access, Edge
 from polynya.catalog.context import Context
 from polynya.catalog.parameters import coerce
 from polynya.dialect.binds import Binds
+from polynya.dialect.dependencies import Dependency, dependencies
 from polynya.errors import SnowflakeError
 from polynya.session import multi
 from polynya.session.bind_stage import read_bind_stage
+from polynya.session.events import Event
 from polynya.session.history import QueryRecord
 from polynya.session.ids import new_query_id, new_session_id
 from polynya.session.query import Query, bare, timed_out
@@ -27,10 +30,14 @@ from polynya.session.results import not_found
 from polynya.session.split import check_count, split_statements
 from polynya.statements.base import Execution
 from polynya.types.resultset import ResultSet, StatementType
+from polynya.types.variant import encode
 
 if TYPE_CHECKING:
+    from polynya.catalog.model import Routine
+    from polynya.runtime.handler import LogRecord
     from polynya.session.account import Account
     from polynya.session.results import StoredResult
+    from polynya.statements.base import Procedure
     from polynya.storage.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -203,6 +210,32 @@ class Session:
         """The account's statements so far, QUERY_HISTORY's columns, oldest first."""
         return [record.row() for record in self.account.history.records()]
 
+    def log(self, record: LogRecord, resource: str) -> None:
+        """Puts what a handler printed or logged into the event table; with RESOURCE_ATTRIBUTES, the engine's text."""
+        attributes = encode(record.attributes)
+        self.account.events.add(Event(record.time, record.scope, record.severity, record.text, resource, attributes))
+
+    def events(self) -> list[Event]:
+        """The event table's records, oldest first."""
+        return self.account.events.records()
+
+    def accesses(self) -> list[dict[str, Any]]:
+        """What the account's statements read and wrote: ACCESS_HISTORY's columns by name, oldest first."""
+        return self.account.accesses.records()
+
+    def edges(self, object_id: int, column: str, upstream: bool) -> list[Edge]:
+        """Where an object's rows came from, or went to."""
+        return self.account.accesses.edges(object_id, column, upstream)
+
+    def dependencies(self) -> list[Dependency]:
+        """What views, dynamic tables and SQL functions read."""
+        return list(dependencies(self.context))
+
+    def times(self, query_id: str) -> tuple[datetime, datetime | None] | None:
+        """When a statement of the account began and ended, None while it runs; None for an unknown one."""
+        record = self.account.history.find(query_id)
+        return None if record is None else (record.start_time, record.end_time)
+
     def abort(self, query_id: str) -> str:
         """Cancels a running statement; the text that SYSTEM$CANCEL_QUERY answers."""
         if self.account.abort(query_id):
@@ -288,33 +321,25 @@ class Session:
         from polynya.statements import dispatch
 
         cancellable = interrupts or query
-        with self._engine(query, text) as connection:
+        with self._engine(query, text) as connection, self.account.imports.statement():
             context = self._statement_context(query)
             parameters = dict(context.parameters)
             names = _names(context)
             self._set_timezone(connection, context)
             cancellable.runs_on(connection)
-            execution: Execution | None = None
-
-            def nested(statement: str, binds: Binds | None = None) -> ResultSet:
-                assert execution is not None
-                return self._nested(query, execution, statement, binds or {})
-
             try:
-                execution = Execution(
-                    context, connection, self.account.stages, self, nested, self.account.runtime,
-                    lambda: cancellable.cancelled is not None,
-                )  # fmt: skip
+                execution = self._execution(query, cancellable, context, connection)
                 binds = query.binds
                 if query.bind_stage:
                     binds = read_bind_stage(self.account.stages, query.bind_stage, context)
                 result = dispatch.run(execution, text, binds, query.describe_only)
                 if query.describe_only:
                     return result
-                return self.account.results.put(query.id, result)
+                stored = self.account.results.put(query.id, result)
+                self._note_access(query)
+                return stored
             finally:
                 cancellable.runs_on(None)
-                execution = None  # it and its ``execute`` refer to each other
                 self._take_over(context, names, parameters)
                 if not query.describe_only:
                     ids = self.context.last_query_ids
@@ -322,20 +347,48 @@ class Session:
                     if len(ids) > _LAST_QUERY_IDS:
                         del ids[: _LAST_QUERY_IDS // 2]
 
-    def _nested(self, parent: Query, execution: Execution, text: str, binds: Binds) -> ResultSet:
-        """Runs a statement from within another one (EXECUTE IMMEDIATE, scripting, procedures)."""
+    def _execution(self, query: Query, root: Query, context: Context, connection: Connection) -> Execution:
+        """What a statement of this session runs with.
+
+        Args:
+            query: the statement.
+            root: the query whose cancelling ends it.
+            context: its names and settings.
+            connection: on which it runs.
+        """
+
+        def nested(text: str, binds: Binds | None = None) -> ResultSet:
+            return self._nested(query, root, context, connection, text, binds or {})
+
+        def procedure(execution: Execution, routine: Routine) -> AbstractContextManager[Procedure]:
+            from polynya.session.procedure import open_procedure
+
+            return open_procedure(self, query, root, execution, routine)
+
+        connection.query_id = query.id
+        return Execution(
+            context, connection, self.account.stages, self, nested, self.account.runtime,
+            lambda: root.cancelled is not None, procedure, query.access,
+        )  # fmt: skip
+
+    def _nested(
+        self, parent: Query, root: Query, context: Context, connection: Connection, text: str, binds: Binds
+    ) -> ResultSet:
+        """Runs a statement from within another one (EXECUTE IMMEDIATE, scripting, SQL procedures)."""
         from polynya.statements import dispatch
 
         child = self._new(text, {}, parent=parent.id)
-        context = execution.context
         outer = context.query_id
         self.account.remember(child)
         self.account.history.add(child.record)
         try:
-            if parent.cancelled is not None:
-                raise parent.cancelled
+            if root.cancelled is not None:
+                raise root.cancelled
             context.query_id = child.id
+            self.account.imports.again()
+            execution = self._execution(child, root, context, connection)
             child.result = self.account.results.put(child.id, dispatch.run(execution, text, binds, False))
+            self._note_access(child)
             context.last_query_ids.append(child.id)
             answer = child.result.result_set()
         except SnowflakeError as error:
@@ -345,7 +398,7 @@ class Session:
             child.error = _internal(error, child)
             raise child.error from None
         finally:
-            context.query_id = outer
+            context.query_id = connection.query_id = outer
             child.finish()
             self._close_record(child)
             child.release()
@@ -418,7 +471,7 @@ class Session:
             parameters: its parameters before.
         """
         session = self.context
-        for attribute, before, after in zip(_NAMES, names, _names(context), strict=True):
+        for attribute, before, after in zip(NAMES, names, _names(context), strict=True):
             if before is not after:
                 setattr(session, attribute, after)
         if context.parameters != parameters:
@@ -447,6 +500,11 @@ class Session:
         timer.start()
         return timer
 
+    def _note_access(self, query: Query) -> None:
+        """Keeps what a statement read and wrote, before its client hears that it is done."""
+        if query.access:
+            self.account.accesses.add(query.record, query.access)
+
     def _close_record(self, query: Query) -> None:
         record = query.record
         record.end_time = datetime.now(UTC)
@@ -458,11 +516,12 @@ class Session:
         else:
             record.execution_status = "SUCCESS"
             _count_rows(record, query.result)
+        query.access = Access()  # which held on to catalog objects
         if not query.describe_only:
             self.account.history.finish(record)
 
 
-_NAMES = ("role", "secondary_roles", "warehouse", "database", "schema", "temporary", "variables")
+NAMES = ("role", "secondary_roles", "warehouse", "database", "schema", "temporary", "variables")
 _INTERNAL = 603
 
 

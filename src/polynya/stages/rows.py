@@ -295,7 +295,7 @@ def _parquet_rows(connection: Connection, path: Path, file: StagedFile, file_for
     as_text = bool(file_format["BINARY_AS_TEXT"]) or file_format.type != "PARQUET"
     logical = bool(file_format["USE_LOGICAL_TYPE"])
     columns = tuple(
-        NamedColumn(name, *_native(sql, kind, as_text, logical), nullable=row["null"] == "YES")
+        NamedColumn(name, *native(sql, kind, as_text, logical), nullable=row["null"] == "YES")
         for (name, sql, kind), row in zip(fields, described, strict=True)
     )
     members = [(name, _unzoned(sql, kind, logical), _unzoned_type(kind, logical)) for name, sql, kind in fields]
@@ -306,7 +306,7 @@ def _parquet_rows(connection: Connection, path: Path, file: StagedFile, file_for
     return Rows(file, sql, columns=columns, source=relation)
 
 
-def _native(sql: str, kind: DuckDBPyType, as_text: bool, logical: bool) -> tuple[SqlType, str]:
+def native(sql: str, kind: DuckDBPyType, as_text: bool, logical: bool) -> tuple[SqlType, str]:
     """Snowflake's type of a Parquet column, and SQL of its value in that type's engine form."""
     if kind.id in INTEGERS:
         return number(38, 0), f"CAST({sql} AS DECIMAL(38,0))"

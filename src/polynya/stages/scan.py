@@ -130,7 +130,7 @@ class Scanner:
                 facts.ends_empty = facts.ends_empty or bool((follows & (data[before] == self._delimiter[0])).any())
         if len(self._delimiter) > 1:
             facts.ends_empty = facts.ends_empty or any(self._delimiter + end in window for end in (b"\n", b"\r\n"))
-        if self._blanks is not None:
+        if self._blanks is not None and self._quote in window:
             quote = data == self._quote[0]
             facts.quotes += int(np.count_nonzero(quote[seen:]))
             blank = (data == 32) | (data == 9)

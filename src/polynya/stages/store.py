@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -90,6 +91,8 @@ class StageStore:
     def __init__(self, home: Path) -> None:
         self.root = home / "stages"
         self.workspace = Workspace(home / "tmp" / "stages")
+        # Copies of what routines import, named by their content.
+        self.imports = Workspace(home / "tmp" / "imports")
         self._checksums: OrderedDict[tuple[str, int, int], str] = OrderedDict()
         self._lock = threading.Lock()
         # No session outlives the server, so no temporary stage does.
@@ -211,6 +214,8 @@ class StageStore:
 
     def exact(self, location: StageLocation) -> StagedFile | None:
         """The file at exactly the location's path, or None."""
+        if location.root is not None:
+            return self._local_file(location, location.root)
         return next((file for file in self.list_files(location) if file.relative == location.path), None)
 
     def checksum(self, file: StagedFile) -> str:
@@ -317,6 +322,22 @@ class StageStore:
                 modified = datetime.fromtimestamp(status.st_mtime, UTC)
                 found.append(StagedFile(location.prefix + relative, relative, status.st_size, modified, full))
         return found
+
+    def _local_file(self, location: StageLocation, root: Path) -> StagedFile | None:
+        """The file at a location's path, without a look at its neighbours."""
+        path = root / location.path
+        if location.path.endswith("/") or (path.name.startswith(".") and path.name.endswith(".part")):
+            return None
+        try:
+            if not os.path.realpath(path, strict=True).startswith(os.path.realpath(root) + os.sep):
+                return None  # a link out of the stage
+            status = path.stat()
+        except OSError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        modified = datetime.fromtimestamp(status.st_mtime, UTC)
+        return StagedFile(location.prefix + location.path, location.path, status.st_size, modified, path)
 
     def _list_s3(self, location: StageLocation) -> list[StagedFile]:
         base = s3.key(location.url, "")

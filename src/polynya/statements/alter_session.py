@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from polynya.catalog.parameters import DEFAULTS, OBJECT_DEFAULTS, coerce
+from polynya.catalog.parameters import DEFAULTS, EVENT_TABLE, OBJECT_DEFAULTS, coerce
+from polynya.catalog.retention import DAYS, LEAST_DAYS, check_days
+from polynya.catalog.tags import account_tags, set_account_tags
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import compilation_error, invalid_value, unsupported
+from polynya.statements import tagging
 from polynya.statements.base import Execution, statement
 from polynya.statements.objects import DONE, read_value
 from polynya.types.resultset import ResultSet, StatementType, status
@@ -53,7 +56,12 @@ def alter_session(execution: Execution, stream: TokenStream) -> ResultSet:
 def alter_account(execution: Execution, stream: TokenStream) -> ResultSet:
     stream.expect("ALTER", "ACCOUNT")
     catalog = execution.context.catalog
-    if stream.at_one("SET TAG", "UNSET TAG", "SET PASSWORD", "SET RESOURCE_MONITOR"):
+    changed = tagging.read_tag_change(execution, stream, account_tags(catalog))
+    if changed is not None:
+        stream.expect_end()
+        set_account_tags(catalog, changed)
+        return status(DONE)
+    if stream.at_one("SET PASSWORD", "SET RESOURCE_MONITOR"):
         raise unsupported("ALTER ACCOUNT " + " ".join(stream.words()[2:4]))
     if stream.accept("SET"):
         given = read_parameters(stream)
@@ -75,7 +83,10 @@ def read_parameters(stream: TokenStream) -> dict[str, Any]:
         name = stream.word()
         stream.expect("=")
         quoted = stream.current is not None and stream.current.token_type.name == "IDENTIFIER"
-        found[name] = stream.next().text if quoted else read_value(stream)
+        if name == "EVENT_TABLE" and not stream.at_string():
+            found[name] = ".".join(stream.name())
+        else:
+            found[name] = stream.next().text if quoted else read_value(stream)
         stream.accept(",")
         if stream.done:
             return found
@@ -97,6 +108,12 @@ def check(name: str, value: Any, level: str) -> Any:
         raise compilation_error(1420, "22023", f"invalid property '{name}' for '{level}'")
     if value is None:
         return None
+    if name == "EVENT_TABLE":
+        if str(value).lower() != EVENT_TABLE:
+            raise unsupported("an EVENT_TABLE other than SNOWFLAKE.TELEMETRY.EVENTS")
+        return EVENT_TABLE
+    if name in (DAYS, LEAST_DAYS):
+        return check_days(name, value)
     if name == "TIMEZONE":
         _check_timezone(str(value))
     return coerce(name, value)

@@ -8,7 +8,7 @@ from functools import partial
 from polynya.catalog.model import ColumnDef, Sequence, Table
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import compilation_error, invalid_identifier, unsupported
-from polynya.statements import objects, table_change
+from polynya.statements import objects, table_change, tagging
 from polynya.statements.base import Execution, statement
 from polynya.statements.column_definitions import (
     Constraint,
@@ -72,11 +72,8 @@ def _alter(execution: Execution, stream: TokenStream, table: Table) -> None:
 
 
 def _settings(execution: Execution, stream: TokenStream, table: Table) -> None:
-    if stream.accept("SET", "TAG"):
-        table.tags.update(objects.read_tags(execution, stream))
-    elif stream.accept("UNSET", "TAG"):
-        for name in objects.read_tag_names(execution, stream):
-            table.tags.pop(name, None)
+    if tagging.accept_tag_change(execution, stream, table):
+        pass
     elif stream.accept("SET"):
         objects.set_properties(table, objects.read_properties(stream))
     elif stream.accept("UNSET"):
@@ -259,11 +256,8 @@ def _alter_column(
         column.comment = stream.string()
     elif stream.accept("UNSET", "COMMENT"):
         column.comment = None
-    elif stream.accept("SET", "TAG"):
-        column.tags.update(objects.read_tags(execution, stream))
-    elif stream.accept("UNSET", "TAG"):
-        for name in objects.read_tag_names(execution, stream):
-            column.tags.pop(name, None)
+    elif tagging.accept_tag_change(execution, stream, column):
+        tagging.check_columns(execution, table)
     elif stream.at_one("SET MASKING", "UNSET MASKING", "SET PROJECTION", "UNSET PROJECTION"):
         raise unsupported("policies on columns")
     elif stream.done:

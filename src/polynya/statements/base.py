@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
 
+from polynya.catalog.access import Access, Edge
 from polynya.catalog.context import Context
 from polynya.types.resultset import ResultSet
 
 if TYPE_CHECKING:
+    from polynya.catalog.model import Routine
+    from polynya.dialect.dependencies import Dependency
+    from polynya.dialect.expression import Expr
     from polynya.dialect.tokens import TokenStream
-    from polynya.runtime.pool import Pool
+    from polynya.runtime.handler import LogRecord
+    from polynya.runtime.pool import Door, Pool
     from polynya.stages.store import StageStore
     from polynya.storage.connection import Connection
 
@@ -27,8 +34,46 @@ class Results(Protocol):
         """The account's statements so far, one dict a statement with QUERY_HISTORY's column names."""
         ...
 
+    def log(self, record: LogRecord, resource: str) -> None:
+        """Puts what a handler printed or logged into the event table; with RESOURCE_ATTRIBUTES, the engine's text."""
+        ...
+
+    def events(self) -> list[Any]:
+        """The event table's records (``session.events.Event``), oldest first."""
+        ...
+
+    def accesses(self) -> list[dict[str, Any]]:
+        """What the account's statements read and wrote: ACCESS_HISTORY's columns by name, oldest first."""
+        ...
+
+    def edges(self, object_id: int, column: str, upstream: bool) -> list[Edge]:
+        """Where an object's rows came from, or went to; ``column`` is "" for the object as a whole."""
+        ...
+
+    def dependencies(self) -> list[Dependency]:
+        """What views, dynamic tables and SQL functions read."""
+        ...
+
+    def times(self, query_id: str) -> tuple[datetime, datetime | None] | None:
+        """When a statement of the account began and ended (None: it runs); None for an unknown one."""
+        ...
+
     def abort(self, query_id: str) -> str:
         """Cancels a running statement; the text that SYSTEM$CANCEL_QUERY answers."""
+        ...
+
+
+class Procedure(Protocol):
+    """A procedure while it runs, with the names and rights that it has; kept by the session room."""
+
+    @property
+    def execution(self) -> Execution:
+        """For statements that run in this thread (Snowflake Scripting)."""
+        ...
+
+    @property
+    def door(self) -> Door:
+        """For requests of a Snowpark session in another process."""
         ...
 
 
@@ -44,6 +89,8 @@ class Execution:
         execute: runs another statement's text in the same session (EXECUTE IMMEDIATE, scripting).
         runtime: the workers in which Python handlers run.
         cancelled: whether the statement is being cancelled; asked while it waits for something else than the engine.
+        open_procedure: begins a procedure's run: ``open_procedure(execution, routine)`` as a context manager.
+        access: where the statement notes what it reads and writes.
     """
 
     context: Context
@@ -53,6 +100,19 @@ class Execution:
     execute: Callable[..., ResultSet]
     runtime: Pool | None = None
     cancelled: Callable[[], bool] = lambda: False
+    open_procedure: Callable[[Execution, Routine], AbstractContextManager[Procedure]] | None = None
+    access: Access = field(default_factory=Access)
+
+    def call_table(self, routine: Routine, arguments: list[Expr]) -> ResultSet:
+        """The rows of a procedure that a query reads in FROM.
+
+        Args:
+            routine: a procedure with a table result.
+            arguments: bound, of its arguments' types.
+        """
+        from polynya.statements.call import call_bound
+
+        return call_bound(self, routine, arguments)
 
 
 # Takes the execution and the statement's tokens (positioned at the start), answers its result.

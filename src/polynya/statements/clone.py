@@ -1,92 +1,237 @@
 """CLONE: a new object that reads its origin's rows at a snapshot, without copying, until one side writes.
 
+A clone that is written to becomes a table of its own that names the same files (``storage.forks``).
 https://docs.snowflake.com/en/sql-reference/sql/create-clone
 """
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
 
-from polynya.catalog.model import CatalogObject, FileFormat, Routine, Schema, Sequence, Table, View
+from polynya.catalog.access import Reads
+from polynya.catalog.imported import imported_from
+from polynya.catalog.kinds import key_of
+from polynya.catalog.model import (
+    CatalogObject,
+    ColumnDef,
+    Database,
+    FileFormat,
+    GenericObject,
+    Routine,
+    Schema,
+    Sequence,
+    Table,
+    TableVersion,
+    View,
+)
+from polynya.catalog.retention import is_over
+from polynya.catalog.tags import follow_clones
+from polynya.catalog.versions import copied
+from polynya.dialect import time_travel
+from polynya.dialect.environment import Environment
+from polynya.dialect.time_travel import Moment
 from polynya.dialect.tokens import TokenStream
-from polynya.errors import compilation_error, unsupported
+from polynya.errors import SnowflakeError, compilation_error, unsupported
 from polynya.statements import objects, table_build
 from polynya.statements.base import Execution
 from polynya.statements.objects import Create, Place
-from polynya.storage.connection import Connection
-from polynya.storage.tables import stored_table_name
+from polynya.storage.forks import fork_table
+from polynya.storage.snapshots import columns_at, current_snapshot
+from polynya.storage.tables import at_snapshot, stored_table_name
 
 # What else than tables a schema's clone takes along.
 _COPIED = ("SEQUENCE", "FILE FORMAT", "FUNCTION", "PROCEDURE")
+_NOT_AVAILABLE = 707
+
+
+@dataclass(slots=True)
+class Origin:
+    """What is cloned, and how.
+
+    Args:
+        item: the table, schema or database.
+        moment: as of which, or None for now.
+        lenient: IGNORE TABLES WITH INSUFFICIENT DATA RETENTION.
+        snapshot: of the lake, the same for all tables, where there is no moment.
+    """
+
+    item: CatalogObject
+    moment: Moment | None = None
+    lenient: bool = False
+    snapshot: int = 0
+
+
+def read_origin(execution: Execution, stream: TokenStream, kind: str) -> Origin:
+    """``source [AT | BEFORE (...)] [IGNORE ...]``, after the word CLONE."""
+    origin = Origin(execution.context.catalog.get(execution.context, kind, stream.name()))
+    if imported_from(execution.context.catalog, origin.item):
+        raise unsupported("CLONE of a shared database")
+    if stream.at_one("AT", "BEFORE"):
+        start = stream.index
+        stream.next()
+        stream.skip_parenthesis()
+        clause = time_travel.clause_of(stream.source(start, stream.index))
+        origin.moment = time_travel.read_moment(clause, Environment(execution.context, execution))
+    else:
+        origin.snapshot = current_snapshot(execution.connection)
+    if kind != "TABLE":
+        origin.lenient = stream.accept("IGNORE", "TABLES", "WITH", "INSUFFICIENT", "DATA", "RETENTION")
+        stream.accept("IGNORE", "HYBRID", "TABLES")  # there are none
+    return origin
 
 
 def clone_table(execution: Execution, stream: TokenStream, create: Create, place: Place) -> Table:
     """``CLONE source`` of CREATE TABLE, after the word CLONE; answers the new table, not yet in the catalog."""
-    catalog, context = execution.context.catalog, execution.context
-    source = catalog.get(context, "TABLE", stream.name())
+    origin = read_origin(execution, stream, "TABLE")
+    source = origin.item
     objects.check_type(source, "TABLE")
-    if stream.at_one("AT", "BEFORE"):
-        raise unsupported("CLONE with AT or BEFORE")
+    assert isinstance(source, Table)
     copy_grants = stream.accept("COPY", "GRANTS")
     stream.expect_end()
     if source.kind == "TEMPORARY" and not create.temporary:
         raise compilation_error(
             2271, "0A000", "Temp table cannot be cloned to a permanent table; clone to a transient table instead"
         )
-    table = clone_of(execution, source, create, place)
+    schema = execution.context.catalog.by_id(place.parent)
+    kind = table_build.table_kind(create, bool(getattr(schema, "transient", False)))
+    if source.kind == "TRANSIENT" and kind == "TABLE":
+        raise compilation_error(2120, "0A000", "Transient object cannot be cloned to a permanent object.")
+    table = clone_of(execution, origin, source, create, place)
     if copy_grants:
         table.options["COPY GRANTS"] = True
     return table
 
 
-def clone_of(execution: Execution, source: Table, create: Create, place: Place) -> Table:
-    """A clone of a table for another place."""
-    if source.kind == "TRANSIENT" and not create.temporary:
-        create = replace(create, transient=True)
+def clone_of(execution: Execution, origin: Origin, source: Table, create: Create, place: Place) -> Table:
+    """A clone of a table for another place, not yet in the catalog."""
+    version = _version(execution, origin, source)
     table = table_build.new_table(execution, create, place, [])
-    table.columns = table_build.copy_columns(execution, source, table)
+    table.columns = table_build.copy_columns(execution, replace(source, columns=version.columns), table)
     table_build.copy_options(source, table)
-    table.options["CLONE OF"] = source.id
+    table.options["CLONE OF"], table.tags = source.id, dict(source.tags)
+    reads = Reads({source.id: source})
+    reads.touched.update((source.id, column.name) for column in table.columns)
+    execution.access.write(table, {column.name: [(source.id, column.name)] for column in table.columns}, reads)
     if table.kind == "TEMPORARY":
-        at = f" AT (VERSION => {source.snapshot})" if source.snapshot is not None else ""
-        execution.connection.execute(
-            f"CREATE TEMPORARY TABLE {table.stored_as} AS SELECT * FROM {source.stored_as}{at}"
-        )
+        rows = at_snapshot(version.stored_as, version.snapshot)
+        execution.connection.execute(f"CREATE TEMPORARY TABLE {table.stored_as} AS SELECT * FROM {rows}")
     else:
-        table.stored_as = source.stored_as
-        table.snapshot = source.snapshot if source.snapshot is not None else current_snapshot(execution.connection)
+        table.stored_as, table.snapshot = version.stored_as, version.snapshot
     return table
 
 
-def clone_schema(execution: Execution, source: Schema, target: Schema) -> None:
-    """Fills a new schema with clones of another one's tables and copies of its other objects."""
-    catalog = execution.context.catalog
-    for item in catalog.children(source.id, "TABLE"):
-        place = Place(target.id, item.name, item.name)
-        if isinstance(item, Table):
-            catalog.add(clone_of(execution, item, Create(transient=item.kind == "TRANSIENT"), place))
-        elif isinstance(item, View):
-            catalog.add(_copied(execution, item, target))
+def _version(execution: Execution, origin: Origin, source: Table) -> TableVersion:
+    """What the clone reads: the origin's rows now or then, with the columns of that time."""
+    if origin.moment is not None:
+        version = time_travel.rows_at(source, origin.moment, Environment(execution.context, execution))
+        assert version.snapshot is not None
+        if not columns_at(execution.connection, version.stored_as, version.snapshot):
+            raise time_travel.not_available(source)
+        return version
+    snapshot = source.snapshot
+    if snapshot is None and source.kind != "TEMPORARY":
+        snapshot = origin.snapshot
+    return TableVersion(source.stored_as, snapshot, source.columns, objects.now())
+
+
+def database_contents(execution: Execution, origin: Origin, target: Database) -> list[CatalogObject]:
+    """The schemas of a cloned database and what lies in them, not yet in the catalog."""
+    _check_transient(origin.item, target)
+    context = execution.context
+    added: list[CatalogObject] = []
+    for schema in _then(execution, origin, origin.item, "SCHEMA"):
+        assert isinstance(schema, Schema)
+        own = Schema(
+            id=context.catalog.new_id(), parent=target.id, name=schema.name, owner=objects.owner(execution),
+            created_on=objects.now(), transient=schema.transient or target.transient, options=dict(schema.options),
+            comment=schema.comment, tags=dict(schema.tags),
+        )  # fmt: skip
+        added += [own, *_children(execution, origin, schema, own)]
+    _carry_tags(origin, added, target)
+    return added
+
+
+def schema_contents(execution: Execution, origin: Origin, target: Schema) -> list[CatalogObject]:
+    """Clones of a schema's tables and copies of its other objects, not yet in the catalog."""
+    _check_transient(origin.item, target)
+    added = _children(execution, origin, origin.item, target)
+    _carry_tags(origin, added, target)
+    return added
+
+
+def _carry_tags(origin: Origin, added: list[CatalogObject], target: Database | Schema) -> None:
+    """What is cloned has its origin's tags; those that are cloned with it stand in for them."""
+    target.tags = {**origin.item.tags, **target.tags}
+    pairs = {item.options.pop("CLONE OF"): item.id for item in added if isinstance(item, GenericObject)}
+    follow_clones(added, pairs, target)
+
+
+def _check_transient(source: CatalogObject, target: Database | Schema) -> None:
+    if getattr(source, "transient", False) and not target.transient:
+        raise compilation_error(2120, "0A000", "Transient object cannot be cloned to a permanent object.")
+
+
+def _children(execution: Execution, origin: Origin, source: CatalogObject, target: Schema) -> list[CatalogObject]:
+    found: list[CatalogObject] = []
+    for item in _then(execution, origin, source, "TABLE"):
+        if isinstance(item, View):
+            found.append(_copied(execution, item, target))
+            continue
+        assert isinstance(item, Table)
+        create = Create(transient=item.kind == "TRANSIENT" or target.transient)
+        try:
+            table = clone_of(execution, origin, item, create, Place(target.id, item.name, item.name))
+        except SnowflakeError as error:
+            if error.code == _NOT_AVAILABLE and origin.lenient:
+                continue
+            raise
+        found.append(table)
     for kind in _COPIED:
-        for item in catalog.children(source.id, kind):
+        for item in _then(execution, origin, source, kind):
             if isinstance(item, (Sequence, FileFormat, Routine)):
-                catalog.add(_copied(execution, item, target))
+                found.append(_copied(execution, item, target))
+    for tag in _then(execution, origin, source, "TAG"):
+        copy = _copied(execution, tag, target)
+        copy.options["CLONE OF"] = tag.id
+        found.append(copy)
+    return found
+
+
+def _then(execution: Execution, origin: Origin, parent: CatalogObject, kind: str) -> list[CatalogObject]:
+    """What lay in a schema or database at the origin's moment, those since dropped included."""
+    catalog = execution.context.catalog
+    now = catalog.children(parent.id, kind)
+    if origin.moment is None:
+        return now
+    found: dict[str, CatalogObject] = {}
+    dropped = [item for item in catalog.dropped(parent.id, kind) if not is_over(catalog, item)]
+    for item in [*now, *dropped]:
+        if item.created_on <= origin.moment.time and not _gone(item, origin.moment.time):
+            found.setdefault(key_of(item), item)
+    return list(found.values())
+
+
+def _gone(item: CatalogObject, moment: datetime) -> bool:
+    return item.dropped_on is not None and item.dropped_on <= moment
 
 
 def _copied(execution: Execution, item: CatalogObject, target: Schema) -> CatalogObject:
     values = {field.name: getattr(item, field.name) for field in fields(item)}
-    values.update(id=execution.context.catalog.new_id(), parent=target.id, created_on=objects.now())
+    values.update(
+        id=execution.context.catalog.new_id(), parent=target.id, created_on=objects.now(), dropped_on=None,
+        options=dict(item.options), tags=dict(item.tags),
+    )  # fmt: skip
+    if isinstance(item, View):
+        values["columns"] = copied(item.columns)
     return type(item)(**values)
 
 
-def current_snapshot(connection: Connection) -> int:
-    """The lake's newest snapshot."""
-    return connection.sibling_table("SELECT id FROM lake.current_snapshot()").column(0)[0].as_py()
-
-
 def own_rows(execution: Execution, table: Table) -> None:
-    """Gives a clone that still reads its origin's snapshot rows of its own; outside the session's transaction, since
+    """Makes a clone that still reads its origin's snapshot a table of its own; outside the session's transaction, since
     it changes nothing that anyone sees.
+
+    The new table names the origin's files. Only where the lake's metadata is not as it is known are rows copied.
 
     Args:
         execution: of the statement that is about to write.
@@ -100,10 +245,15 @@ def own_rows(execution: Execution, table: Table) -> None:
         return
     stored_as = stored_table_name(table.name, catalog.new_id(), temporary=False)
     other = connection.sibling()
+    other.query_id = ""
     try:
-        other.write_lock(stored_as)
-        other.execute(f"CREATE TABLE {stored_as} AS SELECT * FROM {table.stored_as} AT (VERSION => {table.snapshot})")
+        with other.write_lock(stored_as):
+            if not fork_table(connection.engine, table.stored_as, table.snapshot, stored_as):
+                rows = at_snapshot(table.stored_as, table.snapshot)
+                other.execute(f"CREATE TABLE {stored_as} AS SELECT * FROM {rows}")
     finally:
         other.close()
+    columns: list[ColumnDef] = copied(table.columns)
+    table.past.append(TableVersion(table.stored_as, table.snapshot, columns, objects.now()))
     table.stored_as, table.snapshot = stored_as, None
     catalog.update(table)

@@ -12,7 +12,7 @@ from polynya.dialect.tokens import TokenStream
 from polynya.dialect.types import read_type
 from polynya.errors import SnowflakeError, compilation_error, unsupported
 from polynya.statements.base import Execution
-from polynya.statements.objects import read_tags
+from polynya.statements.tagging import read_tag_clause
 from polynya.types.sqltype import SqlType, number
 
 # Words that end a DEFAULT's expression.
@@ -43,7 +43,7 @@ class ColumnText:
     identity: Identity | None = None
     comment: str | None = None
     collation: str | None = None
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -151,10 +151,8 @@ def _read_option(execution: Execution, stream: TokenStream, column: ColumnText, 
         column.comment = stream.string()
     elif stream.accept("COLLATE"):
         column.collation = stream.string()
-    elif stream.accept("WITH", "TAG") or stream.accept("TAG"):
-        stream.expect("(")
-        column.tags.update(read_tags(execution, stream))
-        stream.expect(")")
+    elif tags := read_tag_clause(execution, stream):
+        column.tags.update(tags)
     elif stream.accept("AS"):
         raise unsupported("virtual columns: AS (expression)")
     elif stream.accept("WITH", "MASKING") or stream.accept("MASKING"):

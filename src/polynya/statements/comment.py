@@ -6,7 +6,7 @@ from polynya.dialect.tokens import TokenStream
 from polynya.errors import invalid_identifier
 from polynya.statements import objects
 from polynya.statements.base import Execution, statement
-from polynya.statements.drop import find_routine, read_signature
+from polynya.statements.drop import read_signature
 from polynya.types.resultset import ResultSet
 
 _KINDS = (
@@ -26,7 +26,7 @@ def comment(execution: Execution, stream: TokenStream) -> ResultSet:
     routine = stream.accept_one("FUNCTION", "PROCEDURE")
     if routine:
         parts = stream.name()
-        found = find_routine(execution, routine, parts, read_signature(execution, stream))
+        found = catalog.routine(context, routine, parts, read_signature(execution, stream))
         kind = routine
     else:
         word = stream.accept_one(*_KINDS)
@@ -42,6 +42,7 @@ def comment(execution: Execution, stream: TokenStream) -> ResultSet:
         if if_exists:
             return objects.done()
         found = catalog.get(context, kind, parts, kind.capitalize() if kind == "TABLE" else None)
+    objects.check_not_imported(execution, found, database=True)
     found.comment = text
     objects.save(execution, found)
     return objects.done()
@@ -51,6 +52,7 @@ def _on_column(execution: Execution, stream: TokenStream) -> ResultSet:
     """``table.column``."""
     *table_parts, name = stream.name()
     table = execution.context.catalog.get(execution.context, "TABLE", table_parts)
+    objects.check_not_imported(execution, table)
     stream.expect("IS")
     column = next((column for column in table.columns if column.name == name), None)
     if column is None:

@@ -5,12 +5,11 @@ https://docs.snowflake.com/en/sql-reference/sql/create-database, .../create-sche
 
 from __future__ import annotations
 
-from typing import Any
-
-from polynya.catalog.model import Database, Schema
+from polynya.catalog.imported import read_only, share_of
+from polynya.catalog.model import CatalogObject, Database, Schema
 from polynya.dialect.tokens import TokenStream
-from polynya.errors import compilation_error, unsupported
-from polynya.statements import clone, objects
+from polynya.errors import compilation_error
+from polynya.statements import clone, objects, shares, tagging
 from polynya.statements.base import Execution, statement
 from polynya.types.resultset import ResultSet, status
 
@@ -21,8 +20,8 @@ def create_database(execution: Execution, stream: TokenStream) -> ResultSet:
     create = objects.read_create(stream, "DATABASE")
     parts = stream.name()
     objects.accept_if_not_exists(stream, create)
-    if stream.at("FROM"):
-        raise unsupported("CREATE DATABASE ... FROM SHARE")
+    if stream.accept("FROM"):
+        return shares.import_share(execution, stream, create, parts)
     origin = _origin(execution, stream, "DATABASE")
     place = objects.place_of(execution, "DATABASE", parts)
     existing = objects.look(execution, create, "DATABASE", place)
@@ -33,14 +32,11 @@ def create_database(execution: Execution, stream: TokenStream) -> ResultSet:
         transient=create.transient,
     )  # fmt: skip
     _read_properties(execution, stream, database)
+    inside: list[CatalogObject] = [_new_schema(execution, database, "PUBLIC")]
+    if origin is not None:
+        inside = clone.database_contents(execution, origin, database)
     objects.put(execution, database, existing.replaced)
-    if origin is None:
-        catalog.add(_new_schema(execution, database, "PUBLIC"))
-    else:
-        for schema in catalog.children(origin.id, "SCHEMA"):
-            copied = _new_schema(execution, database, schema.name, schema.transient)
-            catalog.add(copied)
-            clone.clone_schema(execution, schema, copied)
+    catalog.add_all(inside)
     context.database = database.name
     context.schema = "PUBLIC" if catalog.child(database.id, "SCHEMA", "PUBLIC") else None
     return status(f"Database {database.name} successfully created.")
@@ -61,9 +57,9 @@ def create_schema(execution: Execution, stream: TokenStream) -> ResultSet:
     assert isinstance(database, Database)
     schema = _new_schema(execution, database, place.name, create.transient or database.transient)
     _read_properties(execution, stream, schema)
+    inside = clone.schema_contents(execution, origin, schema) if origin is not None else []
     objects.put(execution, schema, existing.replaced)
-    if origin is not None:
-        clone.clone_schema(execution, origin, schema)
+    catalog.add_all(inside)
     context.database, context.schema = database.name, schema.name
     return status(f"Schema {schema.name} successfully created.")
 
@@ -75,14 +71,9 @@ def _new_schema(execution: Execution, database: Database, name: str, transient: 
     )  # fmt: skip
 
 
-def _origin(execution: Execution, stream: TokenStream, kind: str) -> Any:
-    """The object after CLONE, or None."""
-    if not stream.accept("CLONE"):
-        return None
-    found = execution.context.catalog.get(execution.context, kind, stream.name())
-    if stream.at_one("AT", "BEFORE"):
-        raise unsupported("CLONE with AT or BEFORE")
-    return found
+def _origin(execution: Execution, stream: TokenStream, kind: str) -> clone.Origin | None:
+    """What stands after CLONE, or None."""
+    return clone.read_origin(execution, stream, kind) if stream.accept("CLONE") else None
 
 
 def _read_properties(execution: Execution, stream: TokenStream, item: Database | Schema) -> None:
@@ -90,10 +81,8 @@ def _read_properties(execution: Execution, stream: TokenStream, item: Database |
         before = stream.index
         if stream.accept("WITH", "MANAGED", "ACCESS"):
             item.options["MANAGED ACCESS"] = True
-        elif stream.accept("WITH", "TAG") or stream.accept("TAG"):
-            stream.expect("(")
-            item.tags.update(objects.read_tags(execution, stream))
-            stream.expect(")")
+        elif tagging.accept_tag_clause(execution, stream, item):
+            pass
         else:
             objects.set_properties(item, objects.read_properties(stream))
         if stream.index == before:
@@ -127,11 +116,10 @@ def _alter(execution: Execution, stream: TokenStream, item: Database | Schema, k
         other = catalog.get(context, kind, stream.name())
         stream.expect_end()
         _swap(execution, item, other)
-    elif stream.accept("SET", "TAG"):
-        item.tags.update(objects.read_tags(execution, stream))
-    elif stream.accept("UNSET", "TAG"):
-        for name in objects.read_tag_names(execution, stream):
-            item.tags.pop(name, None)
+    elif tagging.accept_tag_change(execution, stream, item):
+        pass
+    elif share_of(item):
+        raise read_only(kind, item.name)
     elif stream.accept("SET"):
         objects.set_properties(item, objects.read_properties(stream))
     elif stream.accept("UNSET"):

@@ -1,6 +1,6 @@
 """Objects that are only declared: stored and shown, nothing acts on them.
 
-Tags take part in SET TAG; secrets, network rules and integrations are named by Python functions.
+Secrets, network rules and integrations are named by Python functions.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from typing import Any
 from polynya.catalog.model import GenericObject
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import unsupported
-from polynya.statements import objects
+from polynya.statements import objects, tagging
 from polynya.statements.base import Execution, statement
 from polynya.types.resultset import ResultSet, status
 
 # Kind as written -> the catalog's kind.
 KINDS = {
-    "TAG": "TAG", "SECRET": "SECRET", "NETWORK RULE": "NETWORK RULE", "NETWORK POLICY": "NETWORK POLICY",
+    "SECRET": "SECRET", "NETWORK RULE": "NETWORK RULE", "NETWORK POLICY": "NETWORK POLICY",
     "EXTERNAL ACCESS INTEGRATION": "INTEGRATION", "STORAGE INTEGRATION": "INTEGRATION", "API INTEGRATION": "INTEGRATION",
     "NOTIFICATION INTEGRATION": "INTEGRATION", "SECURITY INTEGRATION": "INTEGRATION", "INTEGRATION": "INTEGRATION",
-    "RESOURCE MONITOR": "RESOURCE MONITOR", "SHARE": "SHARE", "DATABASE ROLE": "DATABASE ROLE",
+    "RESOURCE MONITOR": "RESOURCE MONITOR", "DATABASE ROLE": "DATABASE ROLE",
     "COMPUTE POOL": "COMPUTE POOL", "IMAGE REPOSITORY": "IMAGE REPOSITORY",
     "ARTIFACT REPOSITORY": "ARTIFACT REPOSITORY", "EVENT TABLE": "EVENT TABLE",
 }  # fmt: skip
@@ -63,12 +63,8 @@ def _read_properties(execution: Execution, stream: TokenStream, item: GenericObj
     stream.accept("WITH")
     while not stream.done:
         before = stream.index
-        if stream.accept("ALLOWED_VALUES"):
-            item.options["ALLOWED_VALUES"] = _strings(stream)
-        elif stream.accept("WITH", "TAG") or stream.accept("TAG"):
-            stream.expect("(")
-            item.tags.update(objects.read_tags(execution, stream))
-            stream.expect(")")
+        if tagging.accept_tag_clause(execution, stream, item):
+            pass
         elif item.kind == "RESOURCE MONITOR" and stream.accept("TRIGGERS"):
             item.options["TRIGGERS"] = stream.rest()
             stream.index = len(stream.tokens)
@@ -76,13 +72,6 @@ def _read_properties(execution: Execution, stream: TokenStream, item: GenericObj
             objects.set_properties(item, objects.read_properties(stream))
         if stream.index == before:
             raise stream.error()
-
-
-def _strings(stream: TokenStream) -> list[str]:
-    found = [stream.string()]
-    while stream.accept(","):
-        found.append(stream.string())
-    return found
 
 
 @statement(*(f"ALTER {kind}" for kind in KINDS))
@@ -107,13 +96,10 @@ def _alter(execution: Execution, stream: TokenStream, item: GenericObject) -> No
         new_name = stream.name()
         stream.expect_end()
         objects.rename(execution, item, new_name)
-    elif stream.accept_one("ADD", "DROP", "UNSET ALLOWED_VALUES"):
-        _change_values(stream, item, stream.tokens[stream.index - 1].text.upper())
-    elif stream.accept("SET", "TAG"):
-        item.tags.update(objects.read_tags(execution, stream))
-    elif stream.accept("UNSET", "TAG"):
-        for name in objects.read_tag_names(execution, stream):
-            item.tags.pop(name, None)
+    elif stream.at_one("ADD", "DROP"):
+        raise unsupported(f"ALTER {item.kind} " + " ".join(stream.words(stream.index + 2)[-2:]))
+    elif tagging.accept_tag_change(execution, stream, item):
+        pass
     elif stream.at_one("SET MASKING", "UNSET MASKING"):
         raise unsupported("MASKING POLICY")
     elif stream.accept("SET"):
@@ -123,23 +109,6 @@ def _alter(execution: Execution, stream: TokenStream, item: GenericObject) -> No
     else:
         raise stream.error()
     stream.expect_end()
-
-
-def _change_values(stream: TokenStream, item: GenericObject, verb: str) -> None:
-    """ADD, DROP and UNSET of a tag's ALLOWED_VALUES; ADD and DROP ACCOUNTS of a share."""
-    if verb == "ALLOWED_VALUES":
-        item.options.pop("ALLOWED_VALUES", None)
-        return
-    word = stream.word()
-    if word != "ALLOWED_VALUES" or item.kind != "TAG":
-        raise unsupported(f"ALTER {item.kind} {verb} {word}")
-    values: list[Any] = list(item.options.get("ALLOWED_VALUES", []))
-    for value in _strings(stream):
-        if verb == "ADD" and value not in values:
-            values.append(value)
-        elif verb == "DROP" and value in values:
-            values.remove(value)
-    item.options["ALLOWED_VALUES"] = values
 
 
 @statement(*(f"DROP {kind}" for kind in KINDS))

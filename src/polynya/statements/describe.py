@@ -12,9 +12,9 @@ from polynya.errors import does_not_exist, unsupported
 from polynya.statements import objects
 from polynya.statements.base import Execution, statement
 from polynya.statements.declared import KINDS, shown_options
-from polynya.statements.drop import find_routine, read_signature
+from polynya.statements.drop import read_signature
 from polynya.statements.show.listing import COUNT, MOMENT, TEXT, answer, owner_role_type
-from polynya.statements.show.routines import returned
+from polynya.statements.show.routines import returned, type_name
 from polynya.statements.show.tables import identity_text
 from polynya.types.resultset import Column, ResultSet, StatementType, rows
 
@@ -203,7 +203,7 @@ def describe_routine(execution: Execution, stream: TokenStream) -> ResultSet:
     parts = stream.name()
     types = read_signature(execution, stream)
     stream.expect_end()
-    routine = find_routine(execution, kind, parts, types)
+    routine = execution.context.catalog.routine(execution.context, kind, parts, types)
     if routine is None:
         full = execution.context.catalog.qualify(execution.context, parts)
         raise does_not_exist(kind.capitalize(), objects.full_text(full))
@@ -212,7 +212,7 @@ def describe_routine(execution: Execution, stream: TokenStream) -> ResultSet:
 
 def _routine_rows(routine: Routine) -> list[tuple]:
     option = routine.options.get
-    arguments = ", ".join(f"{name} {sql_type}" for name, sql_type, _ in routine.arguments)
+    arguments = ", ".join(f"{name} {type_name(sql_type)}" for name, sql_type, _ in routine.arguments)
     found: list[tuple[str, Any]] = [
         ("signature", f"({arguments})"),
         ("returns", returned(routine) if routine.returns_table is not None else str(routine.returns)),
@@ -224,19 +224,24 @@ def _routine_rows(routine: Routine) -> list[tuple]:
         found.append(("execute as", option("EXECUTE_AS", "OWNER")))
     if routine.language != "PYTHON":
         return [*found, ("body", routine.body)]
-    packages = option("PACKAGES", [])
-    return [
-        *found,
+    found += [
         ("body", routine.body or None),
-        ("external_access_integrations", _list(option("EXTERNAL_ACCESS_INTEGRATIONS"))),
-        ("secrets", str(option("SECRETS")) if option("SECRETS") else None),
         ("imports", _list(option("IMPORTS"))),
         ("handler", option("HANDLER")),
         ("runtime_version", option("RUNTIME_VERSION")),
-        ("packages", _list(packages, "'")),
-        ("installed_packages", _list(option("INSTALLED_PACKAGES", packages), "'")),
-        ("is_aggregate", str(routine.kind == "AGGREGATE FUNCTION").lower()),
+        ("packages", _list(option("PACKAGES"), "'")),
+        ("installed_packages", _list(option("INSTALLED_PACKAGES"), "'")),
     ]
+    if routine.kind != "PROCEDURE":
+        found.append(("is_aggregate", str(routine.kind == "AGGREGATE FUNCTION").lower()))
+    if option("ARTIFACT_REPOSITORY"):
+        found.append(("artifact_repository", option("ARTIFACT_REPOSITORY")))
+    if option("EXTERNAL_ACCESS_INTEGRATIONS"):
+        found.append(("external_access_integrations", _list(option("EXTERNAL_ACCESS_INTEGRATIONS"))))
+    secrets: dict[str, str] = option("SECRETS") or {}
+    if secrets:
+        found.append(("secrets", "{" + ", ".join(f"{variable}={name}" for variable, name in secrets.items()) + "}"))
+    return found
 
 
 def _list(value: Any, quote: str = "") -> str:
@@ -244,13 +249,13 @@ def _list(value: Any, quote: str = "") -> str:
     return "[" + ",".join(f"{quote}{item}{quote}" for item in items) + "]"
 
 
-_DECLARED = [kind for kind in KINDS if kind not in ("SHARE", "DATABASE ROLE")]
+_DECLARED = [kind for kind in [*KINDS, "TAG"] if kind not in ("SHARE", "DATABASE ROLE")]
 
 
 @statement(*_pairs(*_DECLARED))
 def describe_declared(execution: Execution, stream: TokenStream) -> ResultSet:
     written = _begin(stream, *sorted(_DECLARED, key=len, reverse=True))
-    item: GenericObject = execution.context.catalog.get(execution.context, KINDS[written], stream.name())
+    item: GenericObject = execution.context.catalog.get(execution.context, KINDS.get(written, written), stream.name())
     stream.expect_end()
     values = {"NAME": item.name, "COMMENT": item.comment, **shown_options(item)}
     return _described(["property", "property_value"], [(name, str(value)) for name, value in values.items()])

@@ -11,17 +11,18 @@ from sqlglot.tokens import Token, TokenType
 from polynya.dialect.binds import Binds
 from polynya.dialect.parse import parse
 from polynya.dialect.query import BoundQuery, bind_query
-from polynya.dialect.tokens import TokenStream
+from polynya.dialect.tokens import TokenStream, is_path
 from polynya.errors import SnowflakeError, compilation_error, syntax_error, unsupported
-from polynya.statements import dml, files, handlers, transactions
+from polynya.statements import call, dml, files, handlers, scripting, transactions
 from polynya.statements.base import Execution, Handler, find_handler
+from polynya.statements.scripting import boundaries
 from polynya.types.arrow import arrow_type, conform
 from polynya.types.resultset import ResultSet, StatementType, rows
 
 _QUERY_WORDS = {"SELECT", "WITH", "VALUES", "("}
 _DML_WORDS = {"INSERT", "UPDATE", "DELETE", "MERGE"}
 # Statements that end an open transaction by committing it, as Snowflake does.
-_COMMITTING = {"CREATE", "ALTER", "DROP", "UNDROP", "GRANT", "REVOKE", "COMMENT", "TRUNCATE"}
+COMMITTING = {"CREATE", "ALTER", "DROP", "UNDROP", "GRANT", "REVOKE", "COMMENT", "TRUNCATE"}
 # Statements that change nothing: where only their columns are asked for, they are run and their rows dropped.
 _READING = {"SHOW", "DESCRIBE", "DESC", "LIST", "LS", "EXPLAIN", "PUT", "GET"}
 
@@ -51,6 +52,8 @@ def run(execution: Execution, text: str, binds: Binds | None = None, describe_on
         raise compilation_error(900, "42601", "Empty SQL statement.")
     words = stream.words()
     first = words[0]
+    if boundaries.begins_block(stream.tokens, 0):
+        return scripting.describe_block() if describe_only else scripting.run_block(execution, text)
     pipe = _pipe(stream)
     if pipe is not None:
         return _piped(execution, text, stream, pipe, binds, describe_only)
@@ -70,10 +73,12 @@ def run(execution: Execution, text: str, binds: Binds | None = None, describe_on
         return _explain(execution, stream)
     handler = find_handler(words)
     if handler is None:
-        raise _unknown(stream)
+        raise unknown_statement(stream)
+    if describe_only and first in ("CALL", "WITH"):
+        return call.describe(execution, stream, binds)
     if describe_only and first not in _READING:
         return _described(first)
-    if first in _COMMITTING and execution.connection.in_transaction:
+    if first in COMMITTING and execution.connection.in_transaction:
         result = _ddl_in_transaction(execution, handler, stream, words)
     else:
         result = handler(execution, stream)
@@ -104,6 +109,7 @@ def run_query(execution: Execution, bound: BoundQuery, describe_only: bool = Fal
     """
     if describe_only:
         return ResultSet(bound.columns, rows(bound.columns, []).data)
+    execution.access.read(bound.reads)
     reader = execution.connection.query(bound.sql, bound.inputs)
     return ResultSet(bound.columns, conform(reader, [arrow_type(column.type) for column in bound.columns]))
 
@@ -136,7 +142,7 @@ def _ddl_in_transaction(execution: Execution, handler: Handler, stream: TokenStr
         beside.close()
 
 
-def _unknown(stream: TokenStream) -> SnowflakeError:
+def unknown_statement(stream: TokenStream) -> SnowflakeError:
     """Why a statement that no one handles is refused."""
     token = stream.tokens[0]
     if re.fullmatch(r"[A-Za-z_]+", token.text) and token.text.upper() in _KNOWN_STATEMENTS:
@@ -222,7 +228,12 @@ def _substituted(stream: TokenStream, binds: Binds, execution: Execution) -> Tok
             question += 1
             pieces += [stream.text[copied : token.start], _bind_text(binds, question)]
             copied = token.end + 1
-        elif token.token_type == TokenType.COLON and index + 1 < len(tokens) and _is_bind(tokens[index + 1], binds):
+        elif (
+            token.token_type == TokenType.COLON
+            and index + 1 < len(tokens)
+            and _is_bind(tokens[index + 1], binds)
+            and not is_path(stream.text, tokens, index)
+        ):
             name = tokens[index + 1].text
             pieces += [
                 stream.text[copied : token.start],
@@ -257,6 +268,8 @@ def _is_bind(token: Token, binds: Binds) -> bool:
 def _bind_text(binds: Binds, key: int | str) -> str:
     if key not in binds:
         raise compilation_error(2049, "42601", f"Bind variable {key} not set.")
+    if binds[key].literal is not None:
+        return binds[key].written
     value = binds[key].value
     if isinstance(value, list):
         raise unsupported("array binds outside INSERT")

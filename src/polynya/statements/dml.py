@@ -6,11 +6,12 @@ Sources: docs.snowflake.com/en/sql-reference/sql/insert, .../insert-multi-table,
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 
 from sqlglot import exp
 
+from polynya.catalog.access import Origin
 from polynya.catalog.model import ColumnDef, Sequence, Table, View
 from polynya.dialect import casts
 from polynya.dialect.binder import Binder, Scope, dynamic_name
@@ -21,7 +22,7 @@ from polynya.dialect.naming import position, resolve_identifier
 from polynya.dialect.parse import parse_expression
 from polynya.dialect.query import bind_query_node
 from polynya.dialect.scope import Relation, Source
-from polynya.dialect.sources import table_source
+from polynya.dialect.sources import table_source, traced
 from polynya.errors import SnowflakeError, compilation_error, invalid_identifier, unsupported
 from polynya.statements.base import Execution
 from polynya.types.resultset import Column, ResultSet, StatementType, rows
@@ -33,12 +34,24 @@ _scratch = count(1)
 
 @dataclass(slots=True)
 class _Target:
-    """The table a statement writes to: the stored one, its alias in the scope, its Snowflake name."""
+    """The table a statement writes to.
+
+    Args:
+        table: the stored one.
+        alias: in the scope.
+        name: its name or alias in Snowflake's SQL.
+        qualifiers: its database and schema.
+        written: columns that the statement gives values -> the columns that these are made of.
+    """
 
     table: Table
     alias: str
     name: str
     qualifiers: tuple[str, str]
+    written: dict[str, tuple[Origin, ...]] = field(default_factory=dict)
+
+    def gets(self, column: ColumnDef, origins: tuple[Origin, ...]) -> None:
+        self.written[column.name] = (*self.written.get(column.name, ()), *origins)
 
     def column(self, name: str, node: exp.Expr) -> ColumnDef:
         for column in self.table.columns:
@@ -80,6 +93,8 @@ def _target(env: Environment, node: exp.Expr) -> _Target:
     """The table of INSERT INTO, UPDATE, DELETE FROM or MERGE INTO."""
     if not isinstance(node, exp.Table):
         raise unsupported(f"writing to {node.sql('snowflake')}")
+    if node.args.get("when"):
+        raise unsupported("writing to a table AT or BEFORE a moment")
     binder = Binder(env, Scope())
     if isinstance(node.this, exp.DynamicIdentifier):
         parts = dynamic_name(node.this, binder)
@@ -103,16 +118,17 @@ def _target(env: Environment, node: exp.Expr) -> _Target:
     return _Target(table, env.alias(), shown, (database, schema))
 
 
-def _scope_of(target: _Target) -> Scope:
-    relation = Relation(table_source(target.table), target.alias, target.name, target.qualifiers)
-    return Scope(relations=[relation])
+def _scope_of(env: Environment, target: _Target) -> Scope:
+    source = traced(table_source(target.table), target.table, env.reads)
+    return Scope(relations=[Relation(source, target.alias, target.name, target.qualifiers)])
 
 
-def _write(env: Environment, table: Table, *, shared: bool = False) -> None:
+def _write(env: Environment, target: _Target, *, shared: bool = False) -> None:
     """Takes the write lock and makes a clone's rows its own before the first write."""
     from polynya.statements.writing import make_writable
 
-    make_writable(env.execution, table, shared=shared)
+    make_writable(env.execution, target.table, shared=shared)
+    env.execution.access.write(target.table, target.written, env.reads)
 
 
 # --- INSERT -----------------------------------------------------------------------------------------------------------
@@ -129,7 +145,7 @@ def _insert(env: Environment, tree: exp.Insert, describe_only: bool) -> tuple[St
     if not describe_only:
         connection = env.execution.connection
         with connection.atomic():
-            _write(env, target.table, shared=not tree.args.get("overwrite"))
+            _write(env, target, shared=not tree.args.get("overwrite"))
             if tree.args.get("overwrite"):
                 connection.execute(f"DELETE FROM {target.table.stored_as}")
             inserted = connection.execute(
@@ -166,6 +182,8 @@ def _insert_rows(env: Environment, tree: exp.Insert, target: _Target, chosen: li
     source = bind_query_node(query, env, None, {})
     if len(source.columns) != len(chosen):
         raise _wrong_count(len(chosen), len(source.columns))
+    for column, own in zip(chosen, source.columns, strict=True):
+        target.gets(column, own.origins)
     alias = env.alias()
     given = {
         column.name: assigned(Expr(f"{alias}.{quote(own.stored_as)}", own.type, own.nullable), column, env)
@@ -184,6 +202,8 @@ def _wrong_count(expected: int, got: int) -> SnowflakeError:
 def _values(env: Environment, values: exp.Values, target: _Target, chosen: list[ColumnDef]) -> str:
     """``VALUES (...), (...)``: each cell takes its column's type; DEFAULT and array binds are known here."""
     scope = Scope()
+    for column in chosen:
+        target.gets(column, ())
     arrays = _array_binds(env, scope)
     binder = Binder(env, scope)
     texts = []
@@ -262,8 +282,8 @@ def assigned(expr: Expr, column: ColumnDef, env: Environment) -> Expr:
     Raises:
         SnowflakeError: 002023 if the types do not go together.
     """
-    # A string is stored in a BINARY column as the bytes that its hexadecimal digits name.
-    fits = (expr.type.name, column.type.name) == ("VARCHAR", "BINARY")
+    # A string is stored in a BINARY column as the bytes that its hexadecimal digits name, and read as a place.
+    fits = expr.type.name == "VARCHAR" and column.type.name in ("BINARY", "GEOGRAPHY", "GEOMETRY")
     if (
         not fits
         and expr.type.name not in (column.type.name, "NULL")
@@ -313,7 +333,7 @@ def _insert_many(
         with connection.atomic():
             connection.execute(f"CREATE TEMPORARY TABLE {scratch} AS SELECT * FROM {source.sql}", env.inputs)
             for target, statement in branches:
-                _write(env, target.table, shared=True)
+                _write(env, target, shared=True)
                 key = f"number of rows inserted into {target.table.name}"
                 counts[key] = counts.get(key, 0) + connection.execute(statement)
             connection.execute(f"DROP TABLE {scratch}")
@@ -330,11 +350,16 @@ def _branch(
     chosen = [target.column(resolve_identifier(i), i) for i in schema.expressions] if schema else target.table.columns
     if insert.expression is not None:
         row = insert.expression.expressions[0]
-        cells = [None if _is_default(c) else binder.expression(c) for c in row.expressions]
+        bound = [(None, ()) if _is_default(c) else binder.traced(c) for c in row.expressions]
+        cells = [expr for expr, _ in bound]
+        origins = [found for _, found in bound]
     else:
+        origins = [column.origins for column in relation.source.columns]
         cells = [Expr(f"{relation.alias}.{quote(c.stored_as)}", c.type, c.nullable) for c in relation.source.columns]
     if len(cells) != len(chosen):
         raise _wrong_count(len(chosen), len(cells))
+    for column, found in zip(chosen, origins, strict=True):
+        target.gets(column, found)
     given = {
         column.name: assigned(cell, column, env) for column, cell in zip(chosen, cells, strict=True) if cell is not None
     }
@@ -354,7 +379,7 @@ def _scratch_name() -> str:
 
 def _update(env: Environment, tree: exp.Update, describe_only: bool) -> tuple[StatementType, dict[str, int]]:
     target = _target(env, tree.this)
-    scope = _scope_of(target)
+    scope = _scope_of(env, target)
     binder = Binder(env, scope)
     from_clause = tree.args.get("from_")
     others = _others(from_clause.this, binder) if from_clause is not None else ""
@@ -364,16 +389,18 @@ def _update(env: Environment, tree: exp.Update, describe_only: bool) -> tuple[St
     for item in tree.expressions:
         column = target.column(resolve_identifier(item.this.this), item.this)
         seen.append(column)
-        values[column.stored_as] = (
-            default_value(env, column)
-            if _is_default(item.expression)
-            else assigned(binder.expression(item.expression), column, env)
-        )
+        if _is_default(item.expression):
+            target.gets(column, ())
+            values[column.stored_as] = default_value(env, column)
+            continue
+        bound, origins = binder.traced(item.expression)
+        target.gets(column, origins)
+        values[column.stored_as] = assigned(bound, column, env)
     _check_duplicates(seen)
     updated = multiple = 0
     if not describe_only:
         with env.execution.connection.atomic():
-            _write(env, target.table)
+            _write(env, target)
             if others:
                 updated, multiple = _update_joined(env, target, values, others, where)
             else:
@@ -428,14 +455,14 @@ def _others(node: exp.Expr, binder: Binder) -> str:
 
 def _delete(env: Environment, tree: exp.Delete, describe_only: bool) -> tuple[StatementType, dict[str, int]]:
     target = _target(env, tree.this)
-    binder = Binder(env, _scope_of(target))
+    binder = Binder(env, _scope_of(env, target))
     using = [_others(item, binder) for item in tree.args.get("using") or []]
     where = f" WHERE {binder.condition(tree.args['where'].this).sql}" if tree.args.get("where") else ""
     clause = f" USING {', '.join(using)}" if using else ""
     deleted = 0
     if not describe_only:
         with env.execution.connection.atomic():
-            _write(env, target.table)
+            _write(env, target)
             deleted = env.execution.connection.execute(
                 f"DELETE FROM {target.table.stored_as} AS {target.alias}{clause}{where}", env.inputs
             )
@@ -462,7 +489,7 @@ def _merge(env: Environment, tree: exp.Merge, describe_only: bool) -> tuple[Stat
     one target row.
     """
     target = _target(env, tree.this)
-    scope = _scope_of(target)
+    scope = _scope_of(env, target)
     binder = Binder(env, scope)
     source_binder = Binder(env, Scope())
     source_text = _others(tree.args["using"], source_binder)
@@ -483,7 +510,7 @@ def _merge(env: Environment, tree: exp.Merge, describe_only: bool) -> tuple[Stat
     if not matched and len(unmatched) == 1:
         insert = _insert_unmatched(env, unmatched[0], target, source_text, on)
         with env.execution.connection.atomic():
-            _write(env, target.table)
+            _write(env, target)
             counts["number of rows inserted"] = env.execution.connection.execute(insert, env.inputs)
         return StatementType.MERGE, counts
     scratch = _scratch_name()
@@ -495,7 +522,7 @@ def _merge(env: Environment, tree: exp.Merge, describe_only: bool) -> tuple[Stat
     connection = env.execution.connection
     table = target.table
     with connection.atomic():
-        _write(env, table)
+        _write(env, target)
         text = ", ".join([f"{rid} AS rid", f"{chosen} AS act", *cells])
         connection.execute(
             f"CREATE TEMPORARY TABLE {scratch} AS SELECT * FROM (SELECT {text} FROM {source_text} LEFT JOIN {table.stored_as} "
@@ -552,9 +579,13 @@ def _action(
             return _Action(index, "UPDATE", condition, _all_by_name(target, source_binder, env))
         for left, right in pairs:
             column = target.column(resolve_identifier(left.this), left)
-            values[column.name] = (
-                default_value(env, column) if _is_default(right) else assigned(used.expression(right), column, env)
-            )
+            if _is_default(right):
+                target.gets(column, ())
+                values[column.name] = default_value(env, column)
+                continue
+            bound, origins = used.traced(right)
+            target.gets(column, origins)
+            values[column.name] = assigned(bound, column, env)
         return _Action(index, "UPDATE", condition, values)
     if isinstance(then.this, exp.Star):
         return _Action(index, "INSERT", condition, _all_by_name(target, source_binder, env))
@@ -569,8 +600,12 @@ def _action(
     if len(columns) != len(cells):
         raise _wrong_count(len(columns), len(cells))
     for column, cell in zip(columns, cells, strict=True):
-        if not _is_default(cell):
-            values[column.name] = assigned(used.expression(cell), column, env)
+        if _is_default(cell):
+            target.gets(column, ())
+            continue
+        bound, origins = used.traced(cell)
+        target.gets(column, origins)
+        values[column.name] = assigned(bound, column, env)
     return _Action(index, "INSERT", condition, values)
 
 
@@ -584,6 +619,8 @@ def _all_by_name(target: _Target, source_binder: Binder, env: Environment) -> di
             "42601",
             f"ALL BY NAME needs the same columns on both sides; they differ in {', '.join(sorted(set(found) ^ names))}.",
         )
+    for column in target.table.columns:
+        target.gets(column, found[column.name].origins)
     return {column.name: assigned(found[column.name], column, env) for column in target.table.columns}
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from polynya.catalog.bootstrap import SYSTEM_ROLES
-from polynya.catalog.model import CatalogObject, Database, Routine, Schema, Table
+from polynya.catalog.kinds import kind_of
+from polynya.catalog.model import CatalogObject, Database, Schema, Table
+from polynya.catalog.retention import is_over
 from polynya.dialect.tokens import TokenStream
 from polynya.dialect.types import read_type
 from polynya.errors import SnowflakeError, does_not_exist
@@ -90,7 +92,7 @@ def drop_routine(execution: Execution, stream: TokenStream) -> ResultSet:
     parts = stream.name()
     types = read_signature(execution, stream)
     stream.expect_end()
-    found = find_routine(execution, kind, parts, types)
+    found = catalog.routine(context, kind, parts, types)
     if found is None:
         if if_exists:
             return _already(parts[-1])
@@ -111,19 +113,6 @@ def read_signature(execution: Execution, stream: TokenStream) -> list[str]:
     return types
 
 
-def find_routine(execution: Execution, kind: str, parts: list[str], types: list[str]) -> Routine | None:
-    """The overload with exactly these argument types (optional arguments may be left out at the end)."""
-    overloads = execution.context.catalog.routines(execution.context, kind, parts)
-    for routine in overloads:
-        if [sql_type.name for _, sql_type, _ in routine.arguments] == types:
-            return routine
-    for routine in overloads:
-        needed = [sql_type.name for _, sql_type, default in routine.arguments if default is None]
-        if needed == types:
-            return routine
-    return None
-
-
 @statement("UNDROP TABLE", "UNDROP SCHEMA", "UNDROP DATABASE", "UNDROP DYNAMIC TABLE")
 def undrop(execution: Execution, stream: TokenStream) -> ResultSet:
     catalog = execution.context.catalog
@@ -131,17 +120,34 @@ def undrop(execution: Execution, stream: TokenStream) -> ResultSet:
     word = stream.accept_one("DYNAMIC TABLE", "TABLE", "SCHEMA", "DATABASE")
     assert word is not None
     kind = _KINDS[word]
-    parts = stream.name()
+    item = _dropped_by_id(execution, stream, kind)
+    if item is None:
+        parts = stream.name()
+        stream.expect_end()
+        place = objects.place_of(execution, kind, parts, f"UNDROP {word}")
+        candidates = [
+            item
+            for item in catalog.dropped(place.parent, kind, place.name)
+            if (kind != "TABLE" or isinstance(item, Table)) and not is_over(catalog, item)
+        ]
+        if not candidates:
+            raise does_not_exist(word.capitalize(), place.name if kind == "DATABASE" else place.text)
+        item = candidates[0]
+    catalog.undrop(item)
+    return status(f"{word.capitalize()} {item.name} successfully restored.")
+
+
+def _dropped_by_id(execution: Execution, stream: TokenStream, kind: str) -> CatalogObject | None:
+    """``IDENTIFIER(id)``, which the statement shows as a number: the dropped object of that id; None for a name."""
+    if stream.current is None or not stream.current.text.isdigit() or stream.at_string():
+        return None
+    number = stream.next().text
     stream.expect_end()
-    place = objects.place_of(execution, kind, parts, f"UNDROP {word}")
-    candidates = [
-        item for item in catalog.dropped(place.parent, kind, place.name) if kind != "TABLE" or isinstance(item, Table)
-    ]
-    if not candidates:
-        title = word.capitalize()
-        raise does_not_exist(title, place.name if kind == "DATABASE" else place.text)
-    catalog.undrop(candidates[0])
-    return status(f"{word.capitalize()} {place.name} successfully restored.")
+    catalog = execution.context.catalog
+    item = catalog.by_id(int(number))
+    if item is None or kind_of(item) != kind or item.dropped_on is None or is_over(catalog, item):
+        raise does_not_exist(kind.capitalize(), number)
+    return item
 
 
 @statement("TRUNCATE TABLE", "TRUNCATE")
@@ -158,6 +164,7 @@ def truncate(execution: Execution, stream: TokenStream) -> ResultSet:
     objects.check_type(table, "TABLE")
     with execution.connection.atomic():
         make_writable(execution, table)
+        execution.access.write(table, {})
         execution.connection.execute(f"DELETE FROM {table.stored_as}")
         # Files that were loaded may be loaded again.
         history.forget(execution.connection, table)

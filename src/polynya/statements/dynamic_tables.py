@@ -13,7 +13,7 @@ from polynya.catalog.model import Table
 from polynya.dialect.query import bind_query
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import compilation_error, unsupported
-from polynya.statements import objects, table_build
+from polynya.statements import objects, table_build, tagging
 from polynya.statements.base import Execution, statement
 from polynya.statements.column_definitions import ColumnText, read_column_list
 from polynya.statements.tables import read_cluster_by, read_query
@@ -70,12 +70,12 @@ def _read_options(execution: Execution, stream: TokenStream, table: Table) -> tu
         before = stream.index
         if stream.accept("CLUSTER", "BY"):
             cluster_by = read_cluster_by(stream)
-        elif stream.accept("COPY", "GRANTS") or stream.accept("REQUIRE", "USER"):
+        elif (
+            stream.accept("COPY", "GRANTS")
+            or stream.accept("REQUIRE", "USER")
+            or tagging.accept_tag_clause(execution, stream, table)
+        ):
             pass
-        elif stream.accept("WITH", "TAG") or stream.accept("TAG"):
-            stream.expect("(")
-            table.tags.update(objects.read_tags(execution, stream))
-            stream.expect(")")
         else:
             options.update(objects.read_properties(stream))
         if stream.index == before:

@@ -11,9 +11,9 @@ from polynya.catalog.kinds import sql_kind
 from polynya.catalog.model import CatalogObject, Grant, Routine
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import compilation_error, does_not_exist
-from polynya.statements import objects
+from polynya.statements import objects, shares
 from polynya.statements.base import Execution, statement
-from polynya.statements.drop import find_routine, read_signature
+from polynya.statements.drop import read_signature
 from polynya.types.resultset import ResultSet
 
 # What ALL PRIVILEGES means, by kind.
@@ -84,6 +84,7 @@ def grant(execution: Execution, stream: TokenStream) -> ResultSet:
     option = stream.accept("WITH", "GRANT", "OPTION")
     current = stream.accept_one("COPY CURRENT GRANTS", "REVOKE CURRENT GRANTS")
     stream.expect_end()
+    privileges = shares.check_grant(execution, privileges, target.items, holder.kind, holder.name)
     if privileges == ["OWNERSHIP"] and not target.future:
         for item in target.items:
             _give_ownership(execution, target.kind, item, holder, keep_grants=current != "REVOKE CURRENT GRANTS")
@@ -102,6 +103,8 @@ def revoke(execution: Execution, stream: TokenStream) -> ResultSet:
     holder = _read_holder(execution, stream)
     stream.accept_one("CASCADE", "RESTRICT")
     stream.expect_end()
+    if privileges == [shares.IMPORTED_PRIVILEGES]:
+        privileges = ["USAGE"]
     for given in _grants(execution, privileges, target, holder, False):
         if catalog.revoke(given) and only_option:
             catalog.grant(given)
@@ -193,7 +196,7 @@ def find_object(execution: Execution, kind: str, stream: TokenStream) -> Catalog
     parts = stream.name()
     if kind in ("FUNCTION", "PROCEDURE"):
         types = read_signature(execution, stream)
-        found = find_routine(execution, kind, parts, types)
+        found = execution.context.catalog.routine(execution.context, kind, parts, types)
         if found is None:
             raise does_not_exist(kind.capitalize(), objects.full_text(catalog.qualify(context, parts)))
         return found

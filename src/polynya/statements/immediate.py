@@ -1,15 +1,13 @@
-"""EXECUTE IMMEDIATE of a statement held in a string, and CALL of system functions.
+"""EXECUTE IMMEDIATE of a statement held in a string.
 
-Sources: docs.snowflake.com/en/sql-reference/sql/execute-immediate, .../call.
+Source: docs.snowflake.com/en/sql-reference/sql/execute-immediate.
 """
 
 from __future__ import annotations
 
 from polynya.dialect.binds import Bind, Binds
-from polynya.dialect.parse import parse_expression
-from polynya.dialect.query import bind_query
 from polynya.dialect.tokens import TokenStream
-from polynya.errors import compilation_error, does_not_exist, unsupported
+from polynya.errors import compilation_error, unsupported
 from polynya.statements.base import Execution, statement
 from polynya.types.resultset import ResultSet
 
@@ -19,7 +17,7 @@ def execute_immediate(execution: Execution, stream: TokenStream) -> ResultSet:
     """EXECUTE IMMEDIATE '<statement>' | $$<statement>$$ | $variable [USING (name, ...)].
 
     Raises:
-        SnowflakeError: the statement's own; 000002 for a Snowflake Scripting block.
+        SnowflakeError: the statement's own.
     """
     from polynya.statements import dispatch
 
@@ -29,9 +27,6 @@ def execute_immediate(execution: Execution, stream: TokenStream) -> ResultSet:
     text = stream.string() if stream.at_string() else _variable(execution, stream)
     binds = _using(execution, stream)
     stream.expect_end()
-    first = TokenStream(text).words(2)
-    if first[:1] == ["DECLARE"] or (first[:1] == ["BEGIN"] and first[1:] not in ([], [";"], ["TRANSACTION"], ["WORK"])):
-        raise unsupported("Snowflake Scripting blocks")
     return dispatch.run(execution, text, binds) if binds else execution.execute(text)
 
 
@@ -60,23 +55,3 @@ def _using(execution: Execution, stream: TokenStream) -> Binds:
             binds[len(binds) + 1] = Bind(kind, None if value is None else str(value))
             stream.accept(",")
     return binds
-
-
-@statement("CALL")
-def call(execution: Execution, stream: TokenStream) -> ResultSet:
-    """CALL SYSTEM$...(...): the function's value as the one row.
-
-    Raises:
-        SnowflakeError: 002003 if there is no such procedure; 000002 for procedures of users.
-    """
-    from polynya.statements.dispatch import run_query
-
-    stream.expect("CALL")
-    text = stream.rest()
-    name = stream.name()
-    if len(name) == 1 and name[0].startswith("SYSTEM$"):
-        parse_expression(text)  # one expression, nothing behind it
-        return run_query(execution, bind_query(f"SELECT {text} AS {name[0]}", execution.context, execution=execution))
-    if execution.context.catalog.routines(execution.context, "PROCEDURE", name):
-        raise unsupported("stored procedures")
-    raise does_not_exist("Procedure", ".".join(name))

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from polynya.catalog.access import Reads
 from polynya.catalog.model import Table, View
 from polynya.catalog.names import quote_identifier
 from polynya.dialect.expression import quote_string
@@ -102,6 +103,10 @@ def run(execution: Execution, copy: CopyIntoTable) -> ResultSet:
         history.record(
             connection, load.table, load.location, loads, execution.context.query_id, execution.context.statement_start
         )
+    if any(report.loaded for report in reports):
+        reads = Reads({load.location.stage.id: load.location.stage} if load.location.stage is not None else {})
+        chosen = copy.columns or [column.name for column in load.table.columns]
+        execution.access.write(load.table, dict.fromkeys(chosen, ()), reads)
     if flag(options, "PURGE"):
         execution.stages.remove(load.location, [entry.file for entry in loads])
     skipped = [file for file in files if file not in fresh] if "FILES" in options else []

@@ -9,9 +9,12 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from polynya.catalog.imported import imported_from, read_only, share_of
 from polynya.catalog.kinds import depth_of, is_temporary, key_of, kind_of, sql_kind
-from polynya.catalog.model import CatalogObject, Database, Schema
+from polynya.catalog.model import CatalogObject, Database, Schema, Table
+from polynya.catalog.retention import DAYS, check_days, most_days
 from polynya.catalog.store import INFORMATION_SCHEMA, Catalog
+from polynya.catalog.versions import remember
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import SnowflakeError, already_exists, compilation_error
 from polynya.statements.base import CREATE_MODIFIERS, Execution
@@ -41,6 +44,7 @@ class Create:
     secure: bool = False
     recursive: bool = False
     scoped: bool = False
+    aggregate: bool = False
 
 
 def read_create(stream: TokenStream, kind: str) -> Create:
@@ -66,6 +70,8 @@ def read_create(stream: TokenStream, kind: str) -> Create:
             create.secure = True
         elif stream.accept("SCOPED"):
             create.scoped = True
+        elif stream.accept("AGGREGATE"):
+            create.aggregate = True
         elif stream.accept("RECURSIVE"):
             create.recursive = True
         elif stream.accept("IF", "NOT", "EXISTS"):
@@ -104,6 +110,8 @@ def place_of(execution: Execution, kind: str, parts: list[str], operation: str =
     if depth == 1:
         return Place(0, full[0], full[0])
     database = catalog.get(context, "DATABASE", full[:1])
+    if share_of(database):
+        raise read_only("database", full[0]) if depth == 2 else read_only("schema", full[1])
     if depth == 2:
         if full[1] == INFORMATION_SCHEMA:
             raise already_exists(INFORMATION_SCHEMA)
@@ -210,7 +218,12 @@ def remove(execution: Execution, item: CatalogObject) -> None:
             execution.connection.execute(f"DROP TABLE IF EXISTS {stored}")
         return
     name = catalog.full_name(item)
-    catalog.drop(item)
+    if share_of(item):  # it cannot come back
+        catalog.show_imported(item, [])
+        catalog.purge([item])
+    else:
+        check_not_imported(execution, item)
+        catalog.drop(item)
     catalog.rename_in_grants(sql_kind(item), name, None)
 
 
@@ -264,14 +277,25 @@ def editing(execution: Execution, item: CatalogObject) -> Iterator[None]:
 
     What reaches beyond the object (its name's place, its rows) must come last in the block.
     """
+    check_not_imported(execution, item)
     before = {field.name: copy.deepcopy(getattr(item, field.name)) for field in fields(item)}
+    commit = execution.connection.last_commit
     try:
         yield
+        if isinstance(item, Table):
+            last = execution.connection.last_commit
+            remember(item, before, last if last is not None and last != commit else now())
         save(execution, item)
     except BaseException:
         for name, value in before.items():
             setattr(item, name, value)
         raise
+
+
+def check_not_imported(execution: Execution, item: CatalogObject, *, database: bool = False) -> None:
+    """Raises 003001 for what lies in a database made from a share, with ``database`` for this itself too."""
+    if (database or not isinstance(item, Database)) and imported_from(execution.context.catalog, item):
+        raise read_only(sql_kind(item), item.name)
 
 
 def save(execution: Execution, item: CatalogObject) -> None:
@@ -336,34 +360,13 @@ def read_properties(stream: TokenStream) -> dict[str, Any]:
     return found
 
 
-def read_tags(execution: Execution, stream: TokenStream) -> dict[str, str]:
-    """Reads ``name = 'value', ...`` of TAG; the names are made full."""
-    catalog, context = execution.context.catalog, execution.context
-    found = {}
-    while True:
-        parts = stream.name()
-        stream.expect("=")
-        found[full_text(catalog.qualify(context, parts))] = stream.string()
-        if not stream.accept(","):
-            return found
-
-
-def read_tag_names(execution: Execution, stream: TokenStream) -> list[str]:
-    """Reads ``name, ...`` of UNSET TAG; the names are made full."""
-    catalog, context = execution.context.catalog, execution.context
-    found = [full_text(catalog.qualify(context, stream.name()))]
-    while stream.accept(","):
-        found.append(full_text(catalog.qualify(context, stream.name())))
-    return found
-
-
 def set_properties(item: CatalogObject, properties: dict[str, Any]) -> None:
     """Stores properties: COMMENT in its field, the rest in ``options``."""
     for key, value in properties.items():
         if key == "COMMENT":
             item.comment = str(value)
         else:
-            item.options[key] = value
+            item.options[key] = check_days(key, value, most_days(item)) if key == DAYS else value
 
 
 def unset_properties(stream: TokenStream, item: CatalogObject) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from polynya.catalog.model import Sequence
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import compilation_error
-from polynya.statements import objects
+from polynya.statements import objects, tagging
 from polynya.statements.base import Execution, statement
 from polynya.statements.column_definitions import read_integer
 from polynya.types.resultset import ResultSet, status
@@ -31,20 +31,23 @@ def create_sequence(execution: Execution, stream: TokenStream) -> ResultSet:
         origin = catalog.get(context, "SEQUENCE", stream.name())
         sequence = replace(
             sequence, start=origin.start, increment=origin.increment, next_value=origin.next_value, ordered=origin.ordered,
-            comment=origin.comment,
+            comment=origin.comment, tags=dict(origin.tags),
         )  # fmt: skip
     else:
-        _read_options(stream, sequence)
+        _read_options(execution, stream, sequence)
         sequence.next_value = sequence.start
     stream.expect_end()
     objects.put(execution, sequence, existing.replaced)
     return status(f"Sequence {sequence.name} successfully created.")
 
 
-def _read_options(stream: TokenStream, sequence: Sequence) -> None:
-    stream.accept("WITH")
+def _read_options(execution: Execution, stream: TokenStream, sequence: Sequence) -> None:
+    if not stream.at("WITH", "TAG"):
+        stream.accept("WITH")
     while not stream.done:
-        if stream.accept("START"):
+        if tagging.accept_tag_clause(execution, stream, sequence):
+            pass
+        elif stream.accept("START"):
             stream.accept("WITH")
             stream.accept("=")
             sequence.start = read_integer(stream)
@@ -81,13 +84,15 @@ def alter_sequence(execution: Execution, stream: TokenStream) -> ResultSet:
         objects.rename(execution, sequence, new_name)
         return objects.done()
     with objects.editing(execution, sequence):
-        if stream.accept("UNSET"):
+        if tagging.accept_tag_change(execution, stream, sequence):
+            pass
+        elif stream.accept("UNSET"):
             stream.expect("COMMENT")
             sequence.comment = ""
         else:
             stream.accept("SET")
             start = sequence.start
-            _read_options(stream, sequence)
+            _read_options(execution, stream, sequence)
             if sequence.start != start:
                 raise compilation_error(2261, "0A000", "A sequence's START cannot be changed.")
         stream.expect_end()

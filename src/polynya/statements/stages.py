@@ -13,7 +13,7 @@ from polynya.dialect.tokens import TokenStream
 from polynya.errors import compilation_error, unsupported
 from polynya.stages import formats
 from polynya.stages.store import local_path
-from polynya.statements import objects
+from polynya.statements import objects, tagging
 from polynya.statements.base import Execution, statement
 from polynya.statements.format_options import read_options
 from polynya.types.resultset import Column, ResultSet, StatementType, rows, status
@@ -66,12 +66,7 @@ def alter(execution: Execution, stream: TokenStream) -> ResultSet:
     item = context.catalog.get(context, KIND, parts)
     if stream.accept("RENAME", "TO"):
         objects.rename(execution, item, stream.name())
-    elif stream.accept("SET", "TAG"):
-        item.tags.update(objects.read_tags(execution, stream))
-        objects.save(execution, item)
-    elif stream.accept("UNSET", "TAG"):
-        for name in objects.read_tag_names(execution, stream):
-            item.tags.pop(name, None)
+    elif tagging.accept_tag_change(execution, stream, item):
         objects.save(execution, item)
     elif stream.accept("UNSET"):
         objects.unset_properties(stream, item)
@@ -145,12 +140,11 @@ def _read(execution: Execution, stream: TokenStream) -> dict[str, Any]:
     """The options of CREATE STAGE and ALTER STAGE ... SET."""
     options: dict[str, Any] = {}
     while not stream.done:
-        stream.accept("WITH")
-        if stream.accept("TAG"):
-            stream.expect("(")
-            options["TAG"] = objects.read_tags(execution, stream)
-            stream.expect(")")
+        tags = tagging.read_tag_clause(execution, stream)
+        if tags is not None:
+            options["TAG"] = tags
             continue
+        stream.accept("WITH")
         found = read_options(stream)
         if not found:
             break

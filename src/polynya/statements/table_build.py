@@ -134,6 +134,8 @@ def fill_from_query(execution: Execution, table: Table, bound: BoundQuery) -> in
         source = Expr(f"q.{quote(stored_as)}", found.type, found.nullable)
         items.append(dml.assigned(source, column, env).sql)
     connection = execution.connection
+    written = {column.name: origins for column, origins in zip(table.columns, bound.origins, strict=True)}
+    execution.access.write(table, written, bound.reads)
     select = f"SELECT {', '.join(items)} FROM ({bound.sql}) AS q"
     if all(column.nullable for column in table.columns):
         temporary = table.kind == "TEMPORARY"

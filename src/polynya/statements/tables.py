@@ -9,7 +9,7 @@ from polynya.dialect.query import BoundQuery, bind_query
 from polynya.dialect.tokens import TokenStream
 from polynya.dialect.types import type_from_text
 from polynya.errors import compilation_error, unsupported
-from polynya.statements import clone, objects, table_build
+from polynya.statements import clone, objects, table_build, tagging
 from polynya.statements.base import Execution, statement
 from polynya.statements.column_definitions import ColumnText, Constraint, read_column_list, read_expression
 from polynya.statements.objects import Create, Place
@@ -107,10 +107,8 @@ def read_table_properties(execution: Execution, stream: TokenStream, table: Tabl
             table.cluster_by = read_cluster_by(stream)
         elif stream.accept("COPY", "GRANTS"):
             table.options["COPY GRANTS"] = True
-        elif stream.accept("WITH", "TAG") or stream.accept("TAG"):
-            stream.expect("(")
-            table.tags.update(objects.read_tags(execution, stream))
-            stream.expect(")")
+        elif tagging.accept_tag_clause(execution, stream, table):
+            pass
         elif stream.at("WITH", "ROW") or stream.at("ROW", "ACCESS"):
             raise unsupported("ROW ACCESS POLICY")
         elif stream.at("WITH", "AGGREGATION") or stream.at("AGGREGATION", "POLICY"):
@@ -147,7 +145,7 @@ def _like(execution: Execution, stream: TokenStream, create: Create, place: Plac
     table = table_build.new_table(execution, create, place, [])
     table.columns = table_build.copy_columns(execution, source, table)
     table_build.copy_options(source, table)
-    table.comment = ""
+    table.comment, table.tags = "", dict(source.tags)
     read_table_properties(execution, stream, table)
     stream.expect_end()
     table_build.create_physical(execution, table)

@@ -101,7 +101,12 @@ def run(execution: Execution, copy: CopyIntoLocation) -> ResultSet:
         for value, batches in _partitions(unload):
             parts.append((value, []))
             parts[-1][1].extend(_write(unload, batches))
-        return _result(unload, _publish(unload, parts))
+        published = _publish(unload, parts)
+        if location.stage is not None:
+            execution.access.write(location.stage, {}, bound.reads)
+        else:
+            execution.access.read(bound.reads)
+        return _result(unload, published)
     finally:
         for _, files in parts:
             for file in files:

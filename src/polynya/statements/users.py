@@ -9,7 +9,7 @@ from polynya.catalog.parameters import DEFAULTS
 from polynya.catalog.passwords import hash_password
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import SnowflakeError, already_exists, compilation_error
-from polynya.statements import objects
+from polynya.statements import objects, tagging
 from polynya.statements.alter_session import check
 from polynya.statements.base import Execution, statement
 from polynya.types.resultset import ResultSet, status
@@ -39,10 +39,7 @@ def create_user(execution: Execution, stream: TokenStream) -> ResultSet:
         created_on=objects.now(), login_name=place.name.upper(), options={"DISPLAY_NAME": place.name},
     )  # fmt: skip
     _set(execution, user, objects.read_properties(stream))
-    if stream.accept("WITH", "TAG") or stream.accept("TAG"):
-        stream.expect("(")
-        user.tags.update(objects.read_tags(execution, stream))
-        stream.expect(")")
+    tagging.accept_tag_clause(execution, stream, user)
     stream.expect_end()
     objects.put(execution, user, existing.replaced)
     return status(f"User {user.name} successfully created.")
@@ -120,11 +117,8 @@ def _alter_user(execution: Execution, stream: TokenStream, user: User) -> None:
         user.must_change_password = True
     elif stream.accept("ABORT", "ALL", "QUERIES"):
         _abort(execution, name)
-    elif stream.accept("SET", "TAG"):
-        user.tags.update(objects.read_tags(execution, stream))
-    elif stream.accept("UNSET", "TAG"):
-        for tag in objects.read_tag_names(execution, stream):
-            user.tags.pop(tag, None)
+    elif tagging.accept_tag_change(execution, stream, user):
+        pass
     elif stream.accept("SET"):
         _set(execution, user, objects.read_properties(stream))
     elif stream.accept("UNSET"):
@@ -172,10 +166,7 @@ def create_role(execution: Execution, stream: TokenStream) -> ResultSet:
         created_on=objects.now(),
     )  # fmt: skip
     objects.set_properties(role, objects.read_properties(stream))
-    if stream.accept("WITH", "TAG") or stream.accept("TAG"):
-        stream.expect("(")
-        role.tags.update(objects.read_tags(execution, stream))
-        stream.expect(")")
+    tagging.accept_tag_clause(execution, stream, role)
     stream.expect_end()
     objects.put(execution, role, existing.replaced)
     return status(f"Role {role.name} successfully created.")
@@ -205,11 +196,8 @@ def _alter_role(execution: Execution, stream: TokenStream, role: Role) -> None:
         objects.rename(execution, role, new_name)
         if context.role == name:
             context.role = role.name
-    elif stream.accept("SET", "TAG"):
-        role.tags.update(objects.read_tags(execution, stream))
-    elif stream.accept("UNSET", "TAG"):
-        for tag in objects.read_tag_names(execution, stream):
-            role.tags.pop(tag, None)
+    elif tagging.accept_tag_change(execution, stream, role):
+        pass
     elif stream.accept("SET"):
         objects.set_properties(role, objects.read_properties(stream))
     elif stream.accept("UNSET"):

@@ -8,7 +8,7 @@ from polynya.catalog.model import ColumnDef, View
 from polynya.dialect.query import bind_query
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import compilation_error, invalid_identifier, unsupported
-from polynya.statements import objects
+from polynya.statements import objects, tagging
 from polynya.statements.base import Execution, statement
 from polynya.statements.column_definitions import check_names
 from polynya.storage.tables import stored_column_names
@@ -83,10 +83,8 @@ def _read_columns(execution: Execution, stream: TokenStream) -> list[ColumnDef]:
         while not (stream.at(",") or stream.at(")")):
             if stream.accept("COMMENT"):
                 column.comment = stream.string()
-            elif stream.accept("WITH", "TAG") or stream.accept("TAG"):
-                stream.expect("(")
-                column.tags.update(objects.read_tags(execution, stream))
-                stream.expect(")")
+            elif tagging.accept_tag_clause(execution, stream, column):
+                pass
             elif stream.at_one("MASKING", "WITH MASKING", "PROJECTION", "WITH PROJECTION"):
                 raise unsupported("policies on view columns")
             else:
@@ -106,10 +104,8 @@ def _read_properties(execution: Execution, stream: TokenStream, view: View) -> b
         elif stream.accept("COMMENT"):
             stream.accept("=")
             view.comment = stream.string()
-        elif stream.accept("WITH", "TAG") or stream.accept("TAG"):
-            stream.expect("(")
-            view.tags.update(objects.read_tags(execution, stream))
-            stream.expect(")")
+        elif tagging.accept_tag_clause(execution, stream, view):
+            pass
         elif stream.accept("CHANGE_TRACKING"):
             stream.expect("=")
             view.options["CHANGE_TRACKING"] = objects.read_value(stream)
@@ -144,11 +140,8 @@ def _alter(execution: Execution, stream: TokenStream, view: View) -> None:
         view.secure = True
     elif stream.accept("UNSET", "SECURE"):
         view.secure = False
-    elif stream.accept("SET", "TAG"):
-        view.tags.update(objects.read_tags(execution, stream))
-    elif stream.accept("UNSET", "TAG"):
-        for name in objects.read_tag_names(execution, stream):
-            view.tags.pop(name, None)
+    elif tagging.accept_tag_change(execution, stream, view):
+        pass
     elif stream.accept("SET"):
         objects.set_properties(view, objects.read_properties(stream))
     elif stream.accept("UNSET"):
@@ -171,11 +164,8 @@ def _alter_column(execution: Execution, stream: TokenStream, view: View) -> None
             column.comment = stream.string()
         elif stream.accept("UNSET", "COMMENT"):
             column.comment = None
-        elif stream.accept("SET", "TAG"):
-            column.tags.update(objects.read_tags(execution, stream))
-        elif stream.accept("UNSET", "TAG"):
-            for tag in objects.read_tag_names(execution, stream):
-                column.tags.pop(tag, None)
+        elif tagging.accept_tag_change(execution, stream, column):
+            tagging.check_columns(execution, view)
         else:
             raise stream.error()
         if not stream.accept(","):

@@ -10,7 +10,7 @@ from typing import Any
 from polynya.catalog.model import Warehouse
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import SnowflakeError, compilation_error, invalid_value
-from polynya.statements import objects
+from polynya.statements import objects, tagging
 from polynya.statements.base import Execution, statement
 from polynya.types.resultset import ResultSet, status
 
@@ -42,10 +42,7 @@ def create_warehouse(execution: Execution, stream: TokenStream) -> ResultSet:
     )  # fmt: skip
     stream.accept("WITH")
     properties = objects.read_properties(stream)
-    if stream.accept("WITH", "TAG") or stream.accept("TAG"):
-        stream.expect("(")
-        warehouse.tags.update(objects.read_tags(execution, stream))
-        stream.expect(")")
+    tagging.accept_tag_clause(execution, stream, warehouse)
     stream.expect_end()
     _set(warehouse, properties)
     objects.put(execution, warehouse, existing.replaced)
@@ -104,11 +101,8 @@ def _alter(execution: Execution, stream: TokenStream, warehouse: Warehouse) -> N
         objects.rename(execution, warehouse, new_name)
         if context.warehouse == name:
             context.warehouse = warehouse.name
-    elif stream.accept("SET", "TAG"):
-        warehouse.tags.update(objects.read_tags(execution, stream))
-    elif stream.accept("UNSET", "TAG"):
-        for tag in objects.read_tag_names(execution, stream):
-            warehouse.tags.pop(tag, None)
+    elif tagging.accept_tag_change(execution, stream, warehouse):
+        pass
     elif stream.accept("SET"):
         _set(warehouse, objects.read_properties(stream))
     elif stream.accept("UNSET"):

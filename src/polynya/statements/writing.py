@@ -5,6 +5,7 @@ from __future__ import annotations
 from polynya.catalog.model import Table
 from polynya.statements.base import Execution
 from polynya.statements.clone import own_rows
+from polynya.statements.objects import check_not_imported
 
 
 def make_writable(execution: Execution, table: Table, *, shared: bool = False) -> None:
@@ -15,6 +16,7 @@ def make_writable(execution: Execution, table: Table, *, shared: bool = False) -
         table: to be written.
         shared: True for inserts, which do not exclude each other.
     """
+    check_not_imported(execution, table)
     execution.connection.lock_timeout = float(execution.context.parameter("LOCK_TIMEOUT"))
     own_rows(execution, table)
     execution.connection.write_lock(table.stored_as, shared=shared)

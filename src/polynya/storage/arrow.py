@@ -9,13 +9,16 @@ _UTC = pa.timestamp("us", tz="UTC")
 
 def utc_schema(schema: pa.Schema) -> pa.Schema:
     """The schema with all zoned timestamps in UTC."""
+    if all(_utc_type(kind) is kind for kind in schema.types):
+        return schema
     return pa.schema([pa.field(field.name, _utc_type(field.type), field.nullable) for field in schema])
 
 
 def in_utc(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The batch with all zoned timestamps in UTC; the instants stay as they are."""
-    types = [_utc_type(kind) for kind in batch.schema.types]
-    if types == batch.schema.types:
+    before = batch.schema.types
+    types = [_utc_type(kind) for kind in before]
+    if types == before:
         return batch
     arrays = [
         column if column.type == kind else column.cast(kind) for column, kind in zip(batch.columns, types, strict=True)

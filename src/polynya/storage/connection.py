@@ -12,11 +12,13 @@ Transactions differ from DuckDB's in three ways, so that clients meet Snowflake'
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,6 +28,8 @@ import pyarrow as pa
 from polynya.errors import SnowflakeError
 from polynya.storage.arrow import in_utc, utc_schema
 from polynya.storage.errors import TransactionConflict, translate
+from polynya.storage.snapshots import commit_note
+from polynya.storage.steps import Feeds, Inputs
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -35,8 +39,11 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 100_000
 # A statement outside a transaction that lost a race at commit is run again.
 _CONFLICT_RETRIES = 8
+# Writes that a commit's note names: those of stored tables.
+_STORED = re.compile(
+    r"\s*(?:INSERT INTO|UPDATE|DELETE FROM|(?:CREATE|ALTER|DROP) TABLE(?: IF (?:NOT )?EXISTS)?) lake\."
+)
 
-Inputs = dict[str, pa.Table]
 Answer = TypeVar("Answer")
 
 
@@ -77,6 +84,12 @@ class Connection:
         self._duck = duck
         self.engine = engine
         self.lock_timeout = 43200.0
+        # The statement that runs here, and when the connection last committed a change of the lake.
+        self.query_id = ""
+        self.last_commit: datetime | None = None
+        self._wrote: list[str] = []  # statements that have changed the lake in the open transaction
+        # Since when it may be reading: files of an older state must stay until it ends.
+        self.busy_since: datetime | None = None
         # Ids of the open transaction and of the last one that ended: CURRENT_TRANSACTION, LAST_TRANSACTION.
         self.transaction_id: int | None = None
         self.last_transaction_id: int | None = None
@@ -86,7 +99,10 @@ class Connection:
         self._writes: list[_Write] = []
         self._snapshot = 0  # locks.sequence when the transaction's snapshot was taken
         self._locked: set[str] = set()
-        self._registered: list[str] = []
+        self._timezone = "UTC"
+        self._feeds: Feeds | None = None  # what the running statement reads from Python
+        self._reader: pa.RecordBatchReader | None = None  # its rows
+        self._alone = False  # whether it has a transaction of its own
         self._busy = False
         self._interrupt = threading.Event()
 
@@ -97,14 +113,26 @@ class Connection:
 
         Args:
             sql: in DuckDB's dialect.
-            inputs: Arrow tables that the query names.
+            inputs: what the query names besides tables: Arrow tables, Python calls and steps.
 
         Raises:
             SnowflakeError: also while the batches are read.
         """
-        self._ready()
-        reader = self._run(lambda: self._duck.execute(sql).to_arrow_reader(_BATCH_ROWS), sql, inputs or {})
-        return pa.RecordBatchReader.from_batches(utc_schema(reader.schema), self._batches(reader, sql))
+        inputs = inputs or {}
+
+        def start() -> pa.RecordBatchReader:
+            return self._duck.execute(sql).to_arrow_reader(_BATCH_ROWS)
+
+        def open_reader() -> pa.RecordBatchReader:
+            self._ready()
+            self.busy_since = self.busy_since or datetime.now(UTC)
+            if not self._explicit and Feeds.spools(sql, inputs):
+                self._duck.execute("BEGIN")  # one snapshot for all that it reads
+                self._alone = True
+            return self._run(start, sql, inputs)
+
+        self._reader = self._steady(open_reader)
+        return pa.RecordBatchReader.from_batches(utc_schema(self._reader.schema), self._batches(start, sql, inputs))
 
     def table(self, sql: str, inputs: Inputs | None = None) -> pa.Table:
         """Runs a query and answers its whole result."""
@@ -115,7 +143,7 @@ class Connection:
 
         Args:
             sql: in DuckDB's dialect.
-            inputs: Arrow tables that the statement names.
+            inputs: what the statement names besides tables.
 
         Returns:
             the rows it changed, where DuckDB counts them.
@@ -123,10 +151,17 @@ class Connection:
         inputs = inputs or {}
         if not self._explicit:
             return self._autocommit(sql, inputs)
-        self._ready()
-        self._start()
-        rows = self._run(lambda: self._count(sql), sql, inputs)
+
+        def run() -> int:
+            self._ready()
+            self._start()
+            return self._run(lambda: self._count(sql), sql, inputs)
+
+        rows = self._steady(run)
+        self._unregister()
         self._writes.append(_Write(sql, inputs, rows))
+        if _STORED.match(sql) and self.query_id not in self._wrote[-1:]:
+            self._wrote.append(self.query_id)
         return rows
 
     # -- transactions
@@ -155,6 +190,8 @@ class Connection:
         try:
             self._ready()
             if self._started:
+                if self._wrote:
+                    self._note([*self._wrote, self.query_id])
                 self._run(lambda: self._duck.execute("COMMIT"), "COMMIT", {})
             committed = True
         finally:
@@ -172,12 +209,12 @@ class Connection:
     def atomic(self) -> Iterator[None]:
         """A block of statements that succeed or fail as one, inside a transaction or not."""
         if self._explicit:
-            kept = len(self._writes)
+            kept, noted = len(self._writes), len(self._wrote)
             try:
                 yield
             except BaseException:
                 if len(self._writes) > kept:
-                    del self._writes[kept:]
+                    del self._writes[kept:], self._wrote[noted:]
                     self._aborted = True
                 raise
             return
@@ -189,7 +226,7 @@ class Connection:
             raise
         self.commit()
 
-    def write_lock(self, table: str, *, shared: bool = False) -> WriteLock:
+    def write_lock(self, table: str, *, shared: bool = False, first: bool = False) -> WriteLock:
         """Waits until no other transaction writes to a table, and keeps them from it until this one's transaction ends.
 
         Outside a transaction the lock ends with the next ``execute``, or with the block if used in ``with``.
@@ -197,6 +234,7 @@ class Connection:
         Args:
             table: ``Table.stored_as``.
             shared: True for inserts, which do not exclude each other.
+            first: before others that wait.
 
         Raises:
             SnowflakeError: 000625 after ``lock_timeout`` seconds or for a deadlock; 000604 when cancelled.
@@ -205,7 +243,12 @@ class Connection:
             locks = self.engine.locks
             with self._working():
                 seen = locks.acquire(
-                    self, table, shared=shared, timeout=self.lock_timeout, cancelled=self._interrupt.is_set
+                    self,
+                    table,
+                    shared=shared,
+                    timeout=self.lock_timeout,
+                    cancelled=self._interrupt.is_set,
+                    first=first,
                 )
             self._locked.add(table)
             if self._started and seen > self._snapshot:
@@ -219,15 +262,21 @@ class Connection:
         if self._busy:
             self._interrupt.set()
             self._duck.interrupt()
+            feeds = self._feeds
+            if feeds is not None:
+                feeds.interrupt()
 
     def set_timezone(self, name: str) -> None:
         """Sets the time zone of TIMESTAMPTZ functions: an IANA name."""
         escaped = name.replace("'", "''")
         self._run(lambda: self._duck.execute(f"SET TimeZone = '{escaped}'"), "SET TimeZone", {})
+        self._timezone = escaped
 
     def sibling(self) -> Connection:
         """Another connection to the same engine: it sees neither temporary tables nor uncommitted changes of this."""
-        return self.engine.connect()
+        other = self.engine.connect()
+        other.query_id = self.query_id
+        return other
 
     def sibling_table(self, sql: str) -> pa.Table:
         """A query's whole result as all others see it: without this transaction's changes."""
@@ -239,6 +288,7 @@ class Connection:
 
     def close(self) -> None:
         """Ends the connection; temporary tables and an open transaction go with it."""
+        self._unregister()
         self.rollback()
         self._release(committed=False)
         self._duck.close()
@@ -251,44 +301,115 @@ class Connection:
         try:
             for attempt in range(_CONFLICT_RETRIES):
                 try:
-                    rows = self._run(lambda: self._count(sql), sql, inputs)
+                    rows = self._run_alone(sql, inputs)
                     committed = True
                     return rows
                 except TransactionConflict:
                     time.sleep(0.01 * 2**attempt)
-            rows = self._run(lambda: self._count(sql), sql, inputs)
+            rows = self._run_alone(sql, inputs)
             committed = True
             return rows
         finally:
+            self.busy_since = None
             self._release(committed)
+
+    def _steady(self, work: Callable[[], Answer]) -> Answer:
+        """Does it again where the lake's own tables changed while they were read."""
+        for attempt in range(_CONFLICT_RETRIES):
+            try:
+                return work()
+            except TransactionConflict:
+                time.sleep(0.01 * 2**attempt)
+        return work()
 
     def _count(self, sql: str) -> int:
         rows = self._duck.execute(sql).fetchall()
         return rows[0][0] if rows and isinstance(rows[0][0], int) else 0
 
+    def _run_alone(self, sql: str, inputs: Inputs) -> int:
+        """DML or DDL outside a transaction; all that it reads comes from one snapshot."""
+        self.busy_since = datetime.now(UTC)
+        stored = _STORED.match(sql) is not None
+        if not stored and not Feeds.spools(sql, inputs):
+            return self._run(lambda: self._count(sql), sql, inputs)
+        self._duck.execute("BEGIN")
+        try:
+            rows = self._run(lambda: self._count(sql), sql, inputs)
+            if stored:
+                self._note([self.query_id])
+            self._run(lambda: self._duck.execute("COMMIT"), "COMMIT", {})
+        except BaseException:
+            with suppress(duckdb.TransactionException):  # a failed COMMIT has ended it
+                self._duck.execute("ROLLBACK")
+            raise
+        return rows
+
+    def _note(self, query_ids: list[str]) -> None:
+        """Tells with the commit that follows when it was made, and by which statements."""
+        self.last_commit = datetime.now(UTC)
+        note = commit_note(self.last_commit, query_ids).replace("'", "''")
+        call = f"CALL lake.set_commit_message('', '', extra_info => '{note}')"
+        self._run(lambda: self._duck.execute(call), call, {})
+        self.engine.commits += 1
+
     def _run(self, work: Callable[[], Answer], sql: str, inputs: Inputs) -> Answer:
         with self._working():
             try:
-                for name, table in inputs.items():
-                    self._registered.append(name)
-                    self._duck.register(name, table)
+                self._feed(sql, inputs)
                 return work()
             except duckdb.Error as error:
-                self._failed()
-                raise translate(error, sql) from error
+                if not self._read_twice():
+                    raise self._failed(error, sql) from error
+            except SnowflakeError as error:
+                self._failed(error, sql)
+                raise
+            return self._again(work, sql, inputs)
 
-    def _batches(self, reader: pa.RecordBatchReader, sql: str) -> Iterator[pa.RecordBatch]:
+    def _again(self, work: Callable[[], Answer], sql: str, inputs: Inputs) -> Answer:
+        """The same with all steps spooled, after the engine read one's rows twice."""
+        self._unregister()
+        try:
+            self._feed(sql, inputs, stream=False)
+            return work()
+        except duckdb.Error as error:
+            raise self._failed(error, sql) from error
+        except SnowflakeError as error:
+            self._failed(error, sql)
+            raise
+
+    def _feed(self, sql: str, inputs: Inputs, *, stream: bool = True) -> None:
+        """Makes what a statement reads from Python ready."""
+        if inputs:
+            shared = stream and not (self._explicit or self._alone)
+            self._feeds = Feeds(self.engine.home, self._helper, shared)
+            self._feeds.open(self._duck, sql, inputs)
+
+    def _helper(self) -> duckdb.DuckDBPyConnection:
+        helper = self.engine.cursor()
+        helper.execute(f"SET TimeZone = '{self._timezone}'")
+        return helper
+
+    def _read_twice(self) -> bool:
+        return self._feeds is not None and self._feeds.read_twice
+
+    def _batches(self, start: Callable[[], pa.RecordBatchReader], sql: str, inputs: Inputs) -> Iterator[pa.RecordBatch]:
+        read = False
         while True:
             with self._working():
                 try:
-                    batch = reader.read_next_batch()
+                    assert self._reader is not None
+                    batch = self._reader.read_next_batch()
                 except StopIteration:
                     break
                 except (OSError, pa.ArrowException, duckdb.Error) as error:
-                    self._failed()
-                    raise translate(error, sql) from error
+                    if read or not self._read_twice():
+                        raise self._failed(error, sql) from error
+                    self._reader = self._again(start, sql, inputs)
+                    continue
+            read = True
             yield in_utc(batch)
         self._unregister()
+        self._rest()
 
     @contextmanager
     def _working(self) -> Iterator[None]:
@@ -299,20 +420,29 @@ class Connection:
             self._busy = False
             self._interrupt.clear()
 
-    def _failed(self) -> None:
-        """Some errors abort DuckDB's transaction and some do not; all are treated alike."""
+    def _failed(self, error: Exception, sql: str) -> SnowflakeError:
+        """The error of a statement that has failed, of which nothing remains.
+
+        Some errors abort DuckDB's transaction and some do not; all are treated alike.
+        """
+        raised = self._feeds.error if self._feeds is not None else None
         if self._started:
             self._aborted = True
+        self._unregister()
+        self._rest()
+        return raised or translate(error, sql)
 
     def _ready(self) -> None:
         """Before a statement: inputs of the last one go; a broken transaction is made again."""
         self._unregister()
+        self._rest()
         if self._aborted:
             self._replay()
 
     def _start(self) -> None:
         if not self._started:
             self._snapshot = self.engine.locks.sequence
+            self.busy_since = self.busy_since or datetime.now(UTC)
             self._duck.execute("BEGIN")
             self._started = True
 
@@ -353,6 +483,8 @@ class Connection:
         self.last_transaction_id, self.transaction_id = self.transaction_id, None
         self._explicit = self._started = self._aborted = False
         self._writes.clear()
+        self._wrote.clear()
+        self.busy_since = None
         self._release(committed)
 
     def _release(self, committed: bool) -> None:
@@ -361,6 +493,24 @@ class Connection:
             self._locked = set()
 
     def _unregister(self) -> None:
-        for name in self._registered:
-            self._duck.unregister(name)
-        self._registered.clear()
+        """Ends what the last statement left: its unread rows, what it read from Python, a transaction of its own."""
+        reader, feeds = self._reader, self._feeds
+        self._reader = self._feeds = None
+        if feeds is not None:
+            feeds.stop()
+        if reader is not None:
+            reader.close()
+        if feeds is not None:
+            if reader is not None and feeds.used:
+                with suppress(duckdb.Error):
+                    self._duck.execute("SELECT 1")  # the engine's threads have left the query when this runs
+            feeds.close()
+        if self._alone:
+            self._alone = False
+            with suppress(duckdb.Error):
+                self._duck.execute("ROLLBACK")  # it has read only
+
+    def _rest(self) -> None:
+        """Nothing runs any more, unless a transaction is open."""
+        if not self._started:
+            self.busy_since = None

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
+from weakref import WeakSet
 
 import duckdb
 
+from polynya.storage import python_calls, spool
 from polynya.storage.connection import Connection
 from polynya.storage.counters import Counters
+from polynya.storage.forks import METADATA
 from polynya.storage.locks import TableLocks
+from polynya.storage.tables import PAST
 
 # DuckLake tries a commit again when another one came first; its own pause of 100 ms is long for one machine.
 _COMMIT_RETRY_MS = 5
@@ -33,6 +39,14 @@ class Engine:
         self.counters = Counters(root)
         # Row counts of tables at a snapshot of the lake: see ``sizes``.
         self.row_counts: tuple[int, dict[tuple[str, int | None], int]] = (-1, {})
+        # Held while files get another owner or go: see ``forks``.
+        self.files_lock = threading.RLock()
+        # When the files that are to be deleted were last marked: see ``cleanup``.
+        self.files_marked: datetime | None = None
+        # Commits so far; by these the housekeeper sees whether there is anything to do.
+        self.commits = 0
+        self._connections: WeakSet[Connection] = WeakSet()
+        self._connections_lock = threading.Lock()
 
     @classmethod
     def open(
@@ -67,18 +81,39 @@ class Engine:
             f"ATTACH {_quoted('ducklake:' + str(home / 'lake.ducklake'))} AS lake "
             f"(DATA_PATH {_quoted(str(home / 'lake') + os.sep)}, OVERRIDE_DATA_PATH true)"
         )
+        root.execute(
+            f"ATTACH {_quoted('ducklake:' + str(home / 'lake.ducklake'))} AS {PAST} "
+            f"(DATA_PATH {_quoted(str(home / 'lake') + os.sep)}, OVERRIDE_DATA_PATH true, METADATA_CATALOG '{METADATA}')"
+        )
         root.execute("SET GLOBAL TimeZone = 'UTC'")
+        # What a burst of statements needed goes back to the system when it is over.
+        root.execute("SET GLOBAL allocator_background_threads = true")
         # Generated statements nest deep; statements run on threads with stacks for it.
         root.execute("SET GLOBAL max_expression_depth = 6000")
         root.execute(f"SET GLOBAL ducklake_retry_wait_ms = {_COMMIT_RETRY_MS}")
         root.execute(f"SET GLOBAL ducklake_max_retry_count = {_COMMIT_RETRIES}")
+        spool.clear(home)
+        python_calls.install(root)
         if on_open is not None:
             on_open(root)
         return cls(root, home)
 
     def connect(self) -> Connection:
         """A connection with its own temporary tables, for one session."""
-        return Connection(self._root.cursor(), self)
+        connection = Connection(self._root.cursor(), self)
+        with self._connections_lock:
+            self._connections.add(connection)
+        return connection
+
+    def oldest_work(self) -> datetime | None:
+        """Since when the longest running statement or transaction reads, or None if none runs."""
+        with self._connections_lock:
+            connections = list(self._connections)
+        return min((moment for connection in connections if (moment := connection.busy_since)), default=None)
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Another connection of the engine itself, for a part of a statement."""
+        return self._root.cursor()
 
     def lake_tables(self) -> set[str]:
         """The qualified, quoted names of all tables of the lake, as ``Table.stored_as`` has them."""

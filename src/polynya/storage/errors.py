@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from polynya.catalog.imported import no_longer_available
 from polynya.errors import SnowflakeError
 
 # Begins the text of an error that an expression raised on purpose: "\x02<code> <SQLSTATE> <message>\x03".
@@ -23,6 +24,15 @@ def raise_sql(code: int, sqlstate: str, message: str) -> str:
         message: a DuckDB expression of type VARCHAR, e.g. ``'Numeric value ''' || x || ''' is not recognized'``.
     """
     return f"error(concat(chr(2), '{code} {sqlstate} ', {message}, chr(3)))"
+
+
+def mark(error: SnowflakeError) -> str:
+    """A text from which ``translate`` makes the same error again after it went through the engine."""
+    return f"\x02{error.code} {error.sqlstate} {error.message}\x03"
+
+
+# A file that is not there (any more), or another one than it was when the query began.
+_VANISHED = re.compile(r"IO Error: |No files found|No magic bytes|too small to be a Parquet file")
 
 
 class TransactionConflict(SnowflakeError):
@@ -108,6 +118,8 @@ _RULES: list[tuple[re.Pattern[str], int, str, str]] = [
     ]
 ]
 
+_FILE_GONE = re.compile(r'Cannot open file "[^"]*/lake/[^"]*\.parquet": No such file')
+
 
 def translate(error: Exception, sql: str = "") -> SnowflakeError:
     """The Snowflake error for an error of the engine.
@@ -126,7 +138,15 @@ def translate(error: Exception, sql: str = "") -> SnowflakeError:
         return interrupted()
     if "Failed to commit" in text and "onflict" in text:
         return TransactionConflict(text.split("Transaction conflict")[-1].strip(" -"))
+    if "Failed to read inlined" in text and "does not exist" in text:
+        # The lake made or dropped a table of its metadata after this transaction had begun.
+        return TransactionConflict(text.split("\n")[0])
+    if _FILE_GONE.search(text) and "/* share " not in sql:
+        # A file of the lake was deleted as superseded after this statement had looked up which files there are.
+        return TransactionConflict(text.split("\n")[0])
     head = text.split("\n\nLINE ")[0]
+    if "/* share " in sql and _VANISHED.search(head):
+        return no_longer_available()
     for pattern, code, sqlstate, message in _RULES:
         found = pattern.search(head)
         if found:

@@ -22,6 +22,8 @@ _POLL_SECONDS = 0.1
 class _TableLock:
     exclusive: object | None = None
     shared: set[object] = field(default_factory=set)
+    # Who is next, before all that do not hold the lock yet: the housekeeper would never get a busy table else.
+    next: object | None = None
     # Engine-wide numbers of the last commits under a lock of each mode.
     exclusive_commit: int = 0
     shared_commit: int = 0
@@ -41,7 +43,16 @@ class TableLocks:
         """The number of the last commit under a lock; remembered at a snapshot's start, compared in ``acquire``."""
         return self._sequence
 
-    def acquire(self, owner: object, table: str, *, shared: bool, timeout: float, cancelled: Callable[[], bool]) -> int:
+    def acquire(
+        self,
+        owner: object,
+        table: str,
+        *,
+        shared: bool,
+        timeout: float,
+        cancelled: Callable[[], bool],
+        first: bool = False,
+    ) -> int:
         """Waits for a lock.
 
         Args:
@@ -50,6 +61,7 @@ class TableLocks:
             shared: for INSERT and COPY; else exclusive.
             timeout: seconds to wait.
             cancelled: asked while waiting.
+            first: before others that wait for it; with a short timeout, since they all wait on.
 
         Returns:
             the number of the last commit that this lock's mode must see.
@@ -60,6 +72,8 @@ class TableLocks:
         deadline = time.monotonic() + timeout
         with self._condition:
             lock = self._locks.setdefault(table, _TableLock())
+            if first and lock.next is None:
+                lock.next = owner
             try:
                 while not self._free(lock, owner, shared):
                     self._waiting[owner] = table
@@ -72,6 +86,9 @@ class TableLocks:
                     self._condition.wait(_POLL_SECONDS)
             finally:
                 self._waiting.pop(owner, None)
+                if lock.next is owner:
+                    lock.next = None
+                    self._condition.notify_all()
             if not shared:
                 lock.exclusive = owner
                 lock.shared.discard(owner)
@@ -108,6 +125,8 @@ class TableLocks:
     def _free(lock: _TableLock, owner: object, shared: bool) -> bool:
         if lock.exclusive is not None:
             return lock.exclusive is owner
+        if lock.next not in (None, owner) and owner not in lock.shared:
+            return False
         return shared or not (lock.shared - {owner})
 
     def _deadlock(self, owner: object) -> bool:

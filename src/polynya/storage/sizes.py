@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from polynya.catalog.model import Table
 from polynya.errors import SnowflakeError
 from polynya.storage.connection import Connection
+from polynya.storage.tables import at_snapshot
 
 # So many tables are counted in one query.
 _BATCH = 50
@@ -50,8 +51,7 @@ def _counts(connection: Connection, tables: list[Table]) -> dict[tuple[str, int 
 def _count(connection: Connection, tables: list[Table]) -> dict[tuple[str, int | None], int]:
     parts = []
     for index, table in enumerate(tables):
-        at = f" AT (VERSION => {table.snapshot})" if table.snapshot is not None else ""
-        parts.append(f"SELECT {index} AS i, count(*) AS n FROM {table.stored_as}{at}")
+        parts.append(f"SELECT {index} AS i, count(*) AS n FROM {at_snapshot(table.stored_as, table.snapshot)}")
     try:
         found = connection.table(" UNION ALL ".join(parts))
     except SnowflakeError:

@@ -7,6 +7,9 @@ import re
 from polynya.catalog.model import ColumnDef
 from polynya.types.sqltype import INTEGER, SqlType
 
+# A second name of the lake, for reading it as of a snapshot.
+PAST = "past"
+
 
 def stored_table_name(name: str, object_id: int, *, temporary: bool) -> str:
     """The engine's name of a new table, qualified and quoted; readable, and unique by the object's id.
@@ -20,6 +23,17 @@ def stored_table_name(name: str, object_id: int, *, temporary: bool) -> str:
         return f'temp.main."t_{object_id}"'
     readable = re.sub(r"[^a-z0-9]+", "_", name.lower())[:40].strip("_")
     return f'lake.main."{readable}_{object_id}"'
+
+
+def at_snapshot(stored_as: str, snapshot: int | None) -> str:
+    """A table of the lake as of a snapshot, for FROM; as it is where that is None.
+
+    It is read through the second name of the lake: through its own, the open transaction's changes would show in the
+    past too.
+    """
+    if snapshot is None:
+        return stored_as
+    return f"{PAST}{stored_as.removeprefix('lake')} AT (VERSION => {snapshot})"
 
 
 def stored_column_names(names: list[str], taken: set[str] | None = None) -> list[str]:

@@ -41,10 +41,9 @@ def conform(data: pa.RecordBatchReader, kinds: list[pa.DataType]) -> pa.RecordBa
         data: what the engine produces.
         kinds: one type a column.
     """
-    fields = [pa.field(f"c{index}", kind) for index, kind in enumerate(kinds)]
-    schema = pa.schema(fields)
-    if all(field.type == kind for field, kind in zip(data.schema, kinds, strict=True)):
+    if data.schema.types == kinds:
         return data
+    schema = pa.schema([pa.field(f"c{index}", kind) for index, kind in enumerate(kinds)])
 
     def batches() -> Iterator[pa.RecordBatch]:
         for batch in data:

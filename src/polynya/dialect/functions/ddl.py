@@ -54,9 +54,9 @@ def _routine(call: Call, kind: str, parts: list[str], stream: TokenStream) -> Ro
     """The overload whose argument types are written in parentheses."""
     inside = stream.rest().strip().removeprefix("(").removesuffix(")").strip()
     wanted = [type_from_text(item).name for item in _split(inside)] if inside else []
-    for routine in call.context.catalog.routines(call.context, kind, parts):
-        if [sql_type.name for _, sql_type, _ in routine.arguments] == wanted:
-            return routine
+    routine = call.context.catalog.routine(call.context, kind, parts, wanted)
+    if routine is not None:
+        return routine
     raise does_not_exist(kind.capitalize(), f"{join_name(parts)}({', '.join(wanted)})")
 
 
@@ -161,17 +161,44 @@ class _Writer:
             columns = ", ".join(f"{_quoted(name)} {sql_type}" for name, sql_type in routine.returns_table)
             lines.append(f"RETURNS TABLE ({columns})")
         elif routine.returns is not None:
-            lines.append(f"RETURNS {routine.returns}")
-        lines.append(f"LANGUAGE {routine.language}")
-        for key in ("RUNTIME_VERSION", "ARTIFACT_REPOSITORY", "PACKAGES", "HANDLER", "IMPORTS"):
-            if routine.options.get(key):
-                lines.append(f"{key} = {_value(routine.options[key])}")
+            lines.append(f"RETURNS {routine.returns}{' NOT NULL' if routine.options.get('NOT_NULL') else ''}")
+        lines += [f"LANGUAGE {routine.language}", *_routine_options(routine)]
         if routine.comment:
-            lines.append(f"COMMENT={quote_string(routine.comment)}")
-        if routine.options.get("EXECUTE AS"):
-            lines.append(f"EXECUTE AS {routine.options['EXECUTE AS']}")
-        lines.append(f"AS {quote_string(routine.body)};")
-        return "\n".join(lines)
+            lines.append(f"COMMENT={_escaped(routine.comment)}")
+        if routine.options.get("EXECUTE_AS"):
+            lines.append(f"EXECUTE AS {routine.options['EXECUTE_AS']}")
+        if routine.body:
+            lines.append(f"AS {_escaped(routine.body)}")
+        return "\n".join(lines) + ";"
+
+
+def _routine_options(routine: Routine) -> list[str]:
+    """A routine's properties as CREATE takes them; those left at their defaults are not written."""
+    option = routine.options.get
+    lines = []
+    if option("STRICT"):
+        lines.append("STRICT")
+    if option("VOLATILITY") == "IMMUTABLE":
+        lines.append("IMMUTABLE")
+    if option("MEMOIZABLE"):
+        lines.append("MEMOIZABLE")
+    for key in ("RUNTIME_VERSION", "PACKAGES", "HANDLER", "IMPORTS"):
+        if option(key):
+            lines.append(f"{key} = {_value(option(key))}")
+    if option("ARTIFACT_REPOSITORY"):
+        lines.append(f"ARTIFACT_REPOSITORY = {option('ARTIFACT_REPOSITORY')}")
+    integrations, secrets = option("EXTERNAL_ACCESS_INTEGRATIONS"), option("SECRETS")
+    if integrations:
+        lines.append(f"EXTERNAL_ACCESS_INTEGRATIONS = ({','.join(integrations)})")
+    if secrets:
+        pairs = ",".join(f"{_escaped(variable)}={secret}" for variable, secret in secrets.items())
+        lines.append(f"SECRETS = ({pairs})")
+    return lines
+
+
+def _escaped(text: str) -> str:
+    """A string literal in which backslashes stay what they are."""
+    return quote_string(text.replace("\\", "\\\\"))
 
 
 def _quoted(name: str) -> str:

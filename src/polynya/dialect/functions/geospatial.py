@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from polynya.dialect import casts, semistructured, variant_text
+from polynya.dialect.conversions import place_sql
 from polynya.dialect.engine_functions import python_function
 from polynya.dialect.expression import Expr, derive, once
 from polynya.dialect.registry import Call, scalar
@@ -47,8 +48,7 @@ def _place(call: Call, kind: SqlType) -> Expr:
     text = casts.coerce(value, VARCHAR, call.context)
     if text is None or value.type.name not in ("VARCHAR", "NULL"):
         raise call.wrong_types()
-    attempt = str(call.name.startswith("TRY_")).upper()
-    return derive(f"sf_place({text.sql}, '{kind.name}', {attempt})::JSON", kind, text, nullable=True)
+    return derive(place_sql(text.sql, kind, call.name.startswith("TRY_")), kind, text, nullable=True)
 
 
 @scalar("ST_MAKEPOINT", "ST_POINT", "ST_MAKEGEOMPOINT", "ST_GEOM_POINT", args=2)

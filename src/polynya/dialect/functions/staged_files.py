@@ -61,7 +61,7 @@ def infer_schema(call: Call) -> Source:
 
 @table_function("DIRECTORY")
 def directory(call: Call) -> Source:
-    name = _location_text(call.nodes[0])
+    name = location_text(call.nodes[0])
     execution = call.binder.execution
     place = execution.stages.resolve(parse_location(name), call.context)
     columns = [
@@ -77,7 +77,7 @@ def directory(call: Call) -> Source:
     return _source(call, columns, values)
 
 
-def _location_text(node: exp.Expr) -> str:
+def location_text(node: exp.Expr) -> str:
     """``@db.schema."my stage"``, written as it was or given as a string."""
     if isinstance(node, exp.Literal):
         return node.name

@@ -15,6 +15,7 @@ from hashlib import blake2b
 
 import pyarrow as pa
 
+from polynya.catalog.references import reference_to
 from polynya.dialect.engine_functions import python_function
 from polynya.dialect.expression import Expr, derive, null
 from polynya.dialect.functions.context import text, truth
@@ -133,8 +134,7 @@ def reference(call: Call) -> Expr:
         found = call.context.catalog.get(call.context, "TABLE", _name(name))
     else:
         found = call.context.catalog.get(call.context, kind, _name(name))
-    digest = blake2b(f"{found.id}".encode(), digest_size=20).hexdigest().upper()
-    return text(f"ENT_REF_{kind}_{found.id}_{digest}")
+    return text(reference_to(kind, found.id))
 
 
 def _name(written: str) -> list[str]:
@@ -197,7 +197,7 @@ def default_artifact_repository(call: Call) -> Expr:
 
 @scalar(
     "SYSTEM$LAST_CHANGE_COMMIT_TIME", "SYSTEM$STREAM_HAS_DATA", "SYSTEM$PIPE_STATUS", "SYSTEM$TASK_DEPENDENTS_ENABLE",
-    "SYSTEM$ESTIMATE_QUERY_ACCELERATION", "SYSTEM$CLUSTERING_INFORMATION", "SYSTEM$DGQL", args=(0, None)
+    "SYSTEM$ESTIMATE_QUERY_ACCELERATION", "SYSTEM$CLUSTERING_INFORMATION", args=(0, None)
 )  # fmt: skip
 def not_here(call: Call) -> Expr:
     raise unsupported(call.name)

@@ -9,6 +9,7 @@ from polynya.statements.show import (
     resources,
     routines,
     schema_objects,
+    shares,
     tables,
     transactions,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "resources",
     "routines",
     "schema_objects",
+    "shares",
     "tables",
     "transactions",
 ]

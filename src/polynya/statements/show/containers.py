@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from polynya.catalog.model import Database, Schema
+from polynya.catalog.imported import share_of
+from polynya.catalog.model import Schema
 from polynya.catalog.store import INFORMATION_SCHEMA
 from polynya.dialect.tokens import TokenStream
 from polynya.statements.base import Execution, statement
@@ -12,9 +13,10 @@ from polynya.statements.show.listing import (
     Field,
     answer,
     created,
-    option,
+    dropped,
     owner_role_type,
     read_request,
+    retention,
     yes_no,
 )
 from polynya.types.resultset import ResultSet
@@ -29,7 +31,7 @@ def show_databases(execution: Execution, stream: TokenStream) -> ResultSet:
     request = read_request(execution, stream, default="ACCOUNT", terse=terse)
     found = catalog.children(0, "DATABASE")
     if request.history:
-        found += catalog.dropped(0, "DATABASE")
+        found += dropped(execution, 0, "DATABASE")
     kind: Field = ("kind", TEXT, lambda database: database.options.get("KIND", "STANDARD"))
     if terse:
         fields: list[Field] = [
@@ -45,11 +47,11 @@ def show_databases(execution: Execution, stream: TokenStream) -> ResultSet:
         ("name", TEXT, lambda database: database.name),
         ("is_default", TEXT, lambda database: "N"),
         ("is_current", TEXT, lambda database: yes_no(database.name == context.database)),
-        ("origin", TEXT, option("ORIGIN")),
+        ("origin", TEXT, lambda database: share_of(database) or str(database.options.get("ORIGIN", ""))),
         ("owner", TEXT, lambda database: database.owner),
         ("comment", TEXT, lambda database: database.comment),
         ("options", TEXT, lambda database: "TRANSIENT" if database.transient else ""),
-        ("retention_time", TEXT, lambda database: _retention(database, None)),
+        ("retention_time", TEXT, retention(execution)),
         kind,
         ("budget", TEXT, lambda database: None),
         ("owner_role_type", TEXT, owner_role_type),
@@ -58,11 +60,6 @@ def show_databases(execution: Execution, stream: TokenStream) -> ResultSet:
     if request.history:
         fields.insert(9, ("dropped_on", MOMENT, lambda database: database.dropped_on))
     return answer(fields, request.select(found))
-
-
-def _retention(item: Database | Schema, parent: Database | None) -> str:
-    inherited = parent.options.get("DATA_RETENTION_TIME_IN_DAYS", 1) if parent else 1
-    return str(item.options.get("DATA_RETENTION_TIME_IN_DAYS", inherited))
 
 
 @statement("SHOW SCHEMAS", "SHOW TERSE SCHEMAS")
@@ -81,7 +78,7 @@ def show_schemas(execution: Execution, stream: TokenStream) -> ResultSet:
         inner = catalog.find(context, "SCHEMA", [database.name, INFORMATION_SCHEMA])
         found += sorted([*schemas, inner], key=lambda schema: schema.name)
         if request.history:
-            found += catalog.dropped(database.id, "SCHEMA")
+            found += dropped(execution, database.id, "SCHEMA")
 
     def of_database(schema: Schema) -> str:
         return by_id[schema.parent].name
@@ -108,7 +105,7 @@ def show_schemas(execution: Execution, stream: TokenStream) -> ResultSet:
         ("owner", TEXT, lambda schema: schema.owner),
         ("comment", TEXT, lambda schema: schema.comment),
         ("options", TEXT, _options),
-        ("retention_time", TEXT, lambda schema: _retention(schema, by_id[schema.parent])),
+        ("retention_time", TEXT, retention(execution)),
         ("owner_role_type", TEXT, owner_role_type),
         ("classification_profile_database", TEXT, lambda schema: None),
         ("classification_profile_schema", TEXT, lambda schema: None),

@@ -1,4 +1,4 @@
-"""SHOW of objects that are only declared: SECRETS, NETWORK RULES, INTEGRATIONS, SHARES, DATABASE ROLES ...
+"""SHOW of objects that are only declared: SECRETS, NETWORK RULES, INTEGRATIONS, DATABASE ROLES ...
 
 https://docs.snowflake.com/en/sql-reference/sql/show-secrets ...
 """
@@ -81,16 +81,6 @@ def _account_plain(execution: Execution) -> list[Field]:
     ]  # fmt: skip
 
 
-def _share(execution: Execution) -> list[Field]:
-    account = execution.context.catalog.account_name
-    return [
-        ("created_on", MOMENT, created), ("kind", TEXT, lambda item: "OUTBOUND"),
-        ("owner_account", TEXT, lambda item: account), ("name", TEXT, _name), ("database_name", TEXT, lambda item: ""),
-        ("to", TEXT, lambda item: ""), ("owner", TEXT, _owner), ("comment", TEXT, _comment),
-        ("listing_global_name", TEXT, lambda item: ""), ("secure_objects_only", TEXT, lambda item: "true"),
-    ]  # fmt: skip
-
-
 _KINDS: dict[str, tuple[str, Callable[[Execution], list[Field]]]] = {
     "SECRETS": ("SECRET", _secret),
     "NETWORK RULES": ("NETWORK RULE", _network_rule),
@@ -100,7 +90,6 @@ _KINDS: dict[str, tuple[str, Callable[[Execution], list[Field]]]] = {
     "IMAGE REPOSITORIES": ("IMAGE REPOSITORY", _plain),
     "ARTIFACT REPOSITORIES": ("ARTIFACT REPOSITORY", _plain),
     "EVENT TABLES": ("EVENT TABLE", _plain),
-    "SHARES": ("SHARE", _share),
 }
 
 

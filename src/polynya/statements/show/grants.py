@@ -9,6 +9,7 @@ from polynya.catalog.model import CatalogObject, Grant
 from polynya.dialect.tokens import TokenStream
 from polynya.statements.base import Execution, statement
 from polynya.statements.grants import find_object, name_in_grants, read_kind
+from polynya.statements.show import shares
 from polynya.statements.show.listing import MOMENT, TEXT, Field, answer, created
 from polynya.types.resultset import ResultSet
 
@@ -61,8 +62,11 @@ def show_grants(execution: Execution, stream: TokenStream) -> ResultSet:
         name = catalog.full_name(holder) if kind == "DATABASE ROLE" else holder.name
         fields = _ROLES if kind == "USER" else _PRIVILEGES
         found = _to(execution, kind, name)
+    elif stream.accept("OF", "SHARE"):
+        fields = shares.ACCOUNTS_OF
+        found = shares.accounts_of(execution, stream.name())
     elif stream.accept("OF"):
-        kind = stream.accept_one("DATABASE ROLE", "ROLE", "SHARE") or "ROLE"
+        kind = stream.accept_one("DATABASE ROLE", "ROLE") or "ROLE"
         role = catalog.get(context, kind, stream.name())
         fields = _ROLES
         found = [

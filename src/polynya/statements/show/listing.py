@@ -10,6 +10,7 @@ from typing import Any
 
 from polynya.catalog.kinds import kind_of
 from polynya.catalog.model import CatalogObject, Database, Schema
+from polynya.catalog.retention import is_over, retention_days
 from polynya.catalog.store import INFORMATION_SCHEMA
 from polynya.dialect.tokens import TokenStream
 from polynya.statements.base import Execution
@@ -184,9 +185,21 @@ def in_scope(execution: Execution, scope: Scope, kind: str, *, history: bool = F
         }
         items = [*temporary.values(), *catalog.children(schema.id, kind)]
         if history:
-            items += catalog.dropped(schema.id, kind)
+            items += dropped(execution, schema.id, kind)
         found += sorted(items, key=lambda item: item.name)
     return found
+
+
+def dropped(execution: Execution, parent_id: int, kind: str) -> list[Any]:
+    """What of a kind was dropped from a schema, database or the account and can come back, last dropped first."""
+    catalog = execution.context.catalog
+    return [item for item in catalog.dropped(parent_id, kind) if not is_over(catalog, item)]
+
+
+def retention(execution: Execution) -> Callable[[CatalogObject], str]:
+    """Answers for how many days an object's past is kept."""
+    catalog = execution.context.catalog
+    return lambda item: str(retention_days(catalog, item))
 
 
 def schemas_in(execution: Execution, scope: Scope) -> list[Schema]:

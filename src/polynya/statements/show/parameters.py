@@ -7,6 +7,7 @@ from typing import Any
 
 from polynya.catalog.model import CatalogObject
 from polynya.catalog.parameters import DEFAULTS, OBJECT_DEFAULTS, Parameter
+from polynya.catalog.retention import LEAST_DAYS
 from polynya.dialect.tokens import TokenStream
 from polynya.statements.base import Execution, statement
 from polynya.statements.column_definitions import read_integer
@@ -133,7 +134,7 @@ def _of_object(execution: Execution, item: CatalogObject, kind: str) -> list[_Sh
     chain.append(("ACCOUNT", catalog.account_parameters))
     known = {**DEFAULTS, **OBJECT_DEFAULTS, "MAX_CONCURRENCY_LEVEL": Parameter(8)}
     found = []
-    for name in _OBJECT_PARAMETERS.get(kind, tuple(OBJECT_DEFAULTS)):
+    for name in _OBJECT_PARAMETERS.get(kind, tuple(name for name in OBJECT_DEFAULTS if name != LEAST_DAYS)):
         parameter = known[name]
         level, value = "", parameter.value
         for where, options in chain:

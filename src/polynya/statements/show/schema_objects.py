@@ -15,7 +15,6 @@ from polynya.statements.show.listing import (
     created,
     database_name,
     in_scope,
-    option,
     owner_role_type,
     read_request,
     schema_name,
@@ -106,34 +105,3 @@ def show_file_formats(execution: Execution, stream: TokenStream) -> ResultSet:
 
 def _format_options(found: FileFormat) -> str:
     return json.dumps(found.format, separators=(",", ":"))
-
-
-@statement("SHOW TAGS", "SHOW TERSE TAGS")
-def show_tags(execution: Execution, stream: TokenStream) -> ResultSet:
-    stream.expect("SHOW")
-    terse = stream.accept("TERSE")
-    stream.expect("TAGS")
-    request = read_request(execution, stream, terse=terse)
-    return answer(
-        [
-            ("created_on", MOMENT, created),
-            ("name", TEXT, lambda tag: tag.name),
-            ("database_name", TEXT, database_name(execution)),
-            ("schema_name", TEXT, schema_name(execution)),
-            ("owner", TEXT, lambda tag: tag.owner),
-            ("comment", TEXT, lambda tag: tag.comment),
-            (
-                "allowed_values",
-                TEXT,
-                lambda tag: (
-                    json.dumps(tag.options["ALLOWED_VALUES"], separators=(",", ":"))
-                    if tag.options.get("ALLOWED_VALUES")
-                    else None
-                ),
-            ),
-            ("owner_role_type", TEXT, owner_role_type),
-            ("propagate", TEXT, option("PROPAGATE")),
-            ("on_conflict", TEXT, option("ON_CONFLICT")),
-        ],
-        request.select(in_scope(execution, request.scope, "TAG")),
-    )

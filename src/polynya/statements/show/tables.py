@@ -26,6 +26,7 @@ from polynya.statements.show.listing import (
     option,
     owner_role_type,
     read_request,
+    retention,
     schema_name,
     true_false,
     yes_no,
@@ -45,11 +46,6 @@ def _start(execution: Execution, stream: TokenStream, *words: str, with_columns:
 
 def _name(item: CatalogObject) -> str:
     return item.name
-
-
-def _retention(table: Table) -> str:
-    default = 0 if table.kind == "TEMPORARY" else 1
-    return str(table.options.get("DATA_RETENTION_TIME_IN_DAYS", default))
 
 
 def _places(execution: Execution) -> list[Field]:
@@ -91,7 +87,7 @@ def _table_fields(execution: Execution, tables: list[Table]) -> list[Field]:
         ("rows", COUNT, lambda table: sizes.get(table.id, (0, 0))[0]),
         ("bytes", COUNT, lambda table: sizes.get(table.id, (0, 0))[1]),
         ("owner", TEXT, lambda table: table.owner),
-        ("retention_time", TEXT, _retention),
+        ("retention_time", TEXT, retention(execution)),
         ("automatic_clustering", TEXT, lambda table: on_off(table.cluster_by)),
         ("change_tracking", TEXT, lambda table: on_off(table.options.get("CHANGE_TRACKING"))),
         ("search_optimization", TEXT, lambda table: on_off(table.options.get("SEARCH_OPTIMIZATION"))),
@@ -161,7 +157,7 @@ def show_objects(execution: Execution, stream: TokenStream) -> ResultSet:
             ("rows", COUNT, lambda item: sizes.get(item.id, (None, None))[0]),
             ("bytes", COUNT, lambda item: sizes.get(item.id, (None, None))[1]),
             ("owner", TEXT, lambda item: item.owner),
-            ("retention_time", TEXT, lambda item: _retention(item) if isinstance(item, Table) else "1"),
+            ("retention_time", TEXT, retention(execution)),
             ("owner_role_type", TEXT, owner_role_type),
             ("budget", TEXT, lambda item: None),
             ("is_hybrid", TEXT, lambda item: "N"),

@@ -1,0 +1,1 @@
+"""Python functions called from SQL and DataFrames, through the front door."""
