@@ -136,20 +136,21 @@ def fill_from_query(execution: Execution, table: Table, bound: BoundQuery) -> in
     connection = execution.connection
     written = {column.name: origins for column, origins in zip(table.columns, bound.origins, strict=True)}
     execution.access.write(table, written, bound.reads)
-    select = f"SELECT {', '.join(items)} FROM ({bound.sql}) AS q"
-    if all(column.nullable for column in table.columns):
-        temporary = table.kind == "TEMPORARY"
+    if table.kind == "TEMPORARY" and all(column.nullable for column in table.columns):
         names = [
-            f"CAST({item} AS {storage_type(column.type, temporary=temporary)}) AS {quote(column.stored_as)}"
+            f"CAST({item} AS {storage_type(column.type, temporary=True)}) AS {quote(column.stored_as)}"
             for column, item in zip(table.columns, items, strict=True)
         ]
-        create = "CREATE TEMPORARY TABLE" if temporary else "CREATE TABLE"
-        return connection.execute(
-            f"{create} {table.stored_as} AS SELECT {', '.join(names)} FROM ({bound.sql}) AS q", bound.inputs
-        )
-    with connection.atomic():
-        connection.execute(create_table_sql(table.stored_as, table.columns))
+        query = f"SELECT {', '.join(names)} FROM ({bound.sql}) AS q"
+        return connection.execute(f"CREATE TEMPORARY TABLE {table.stored_as} AS {query}", bound.inputs)
+    # Two commits: while the table is made nobody else commits, and its rows may take long. The catalog does not have it yet.
+    connection.execute(create_table_sql(table.stored_as, table.columns))
+    try:
+        select = f"SELECT {', '.join(items)} FROM ({bound.sql}) AS q"
         return connection.execute(f"INSERT INTO {table.stored_as} {select}", bound.inputs)
+    except BaseException:
+        connection.execute(f"DROP TABLE IF EXISTS {table.stored_as}")
+        raise
 
 
 def columns_of_query(columns: list[Column]) -> list[ColumnText]:

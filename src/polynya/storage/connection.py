@@ -43,6 +43,10 @@ _CONFLICT_RETRIES = 8
 _STORED = re.compile(
     r"\s*(?:INSERT INTO|UPDATE|DELETE FROM|(?:CREATE|ALTER|DROP) TABLE(?: IF (?:NOT )?EXISTS)?) lake\."
 )
+# When a commit came first, DuckLake tries the next one again with what it had gathered. It does that right for rows, but
+# DDL then fails with a broken id, and rows that were flushed or rewritten come back beside their new versions (seen on
+# 1.5.5 with sessions that update beside one that alters tables). So these run while nobody else commits.
+_UNMET = re.compile(r"\s*(?:(?:CREATE|ALTER|DROP) TABLE(?: IF (?:NOT )?EXISTS)? lake\.|CALL ducklake_)")
 
 Answer = TypeVar("Answer")
 
@@ -96,6 +100,7 @@ class Connection:
         self._explicit = False
         self._started = False  # whether DuckDB has a transaction open for us
         self._aborted = False  # whether DuckDB refuses that transaction
+        self._gated = False  # whether it keeps others from committing
         self._writes: list[_Write] = []
         self._snapshot = 0  # locks.sequence when the transaction's snapshot was taken
         self._locked: set[str] = set()
@@ -152,6 +157,10 @@ class Connection:
         if not self._explicit:
             return self._autocommit(sql, inputs)
 
+        if _UNMET.match(sql) and not self._gated:
+            self.engine.commit_gate.acquire()
+            self._gated = True
+
         def run() -> int:
             self._ready()
             self._start()
@@ -190,9 +199,10 @@ class Connection:
         try:
             self._ready()
             if self._started:
-                if self._wrote:
-                    self._note([*self._wrote, self.query_id])
-                self._run(lambda: self._duck.execute("COMMIT"), "COMMIT", {})
+                with self.engine.commit_gate:
+                    if self._wrote:
+                        self._note([*self._wrote, self.query_id])
+                    self._run(lambda: self._duck.execute("COMMIT"), "COMMIT", {})
             committed = True
         finally:
             if not committed:
@@ -328,6 +338,12 @@ class Connection:
 
     def _run_alone(self, sql: str, inputs: Inputs) -> int:
         """DML or DDL outside a transaction; all that it reads comes from one snapshot."""
+        if _UNMET.match(sql):
+            with self.engine.commit_gate:
+                return self._run_in_one(sql, inputs)
+        return self._run_in_one(sql, inputs)
+
+    def _run_in_one(self, sql: str, inputs: Inputs) -> int:
         self.busy_since = datetime.now(UTC)
         stored = _STORED.match(sql) is not None
         if not stored and not Feeds.spools(sql, inputs):
@@ -335,9 +351,10 @@ class Connection:
         self._duck.execute("BEGIN")
         try:
             rows = self._run(lambda: self._count(sql), sql, inputs)
-            if stored:
-                self._note([self.query_id])
-            self._run(lambda: self._duck.execute("COMMIT"), "COMMIT", {})
+            with self.engine.commit_gate:
+                if stored:
+                    self._note([self.query_id])
+                self._run(lambda: self._duck.execute("COMMIT"), "COMMIT", {})
         except BaseException:
             with suppress(duckdb.TransactionException):  # a failed COMMIT has ended it
                 self._duck.execute("ROLLBACK")
@@ -485,6 +502,9 @@ class Connection:
         self._writes.clear()
         self._wrote.clear()
         self.busy_since = None
+        if self._gated:
+            self._gated = False
+            self.engine.commit_gate.release()
         self._release(committed)
 
     def _release(self, committed: bool) -> None:

@@ -41,6 +41,9 @@ class Engine:
         self.row_counts: tuple[int, dict[tuple[str, int | None], int]] = (-1, {})
         # Held while files get another owner or go: see ``forks``.
         self.files_lock = threading.RLock()
+        # Held for each commit, and from its first look at the lake for what must not meet another commit: see
+        # ``Connection``. Taken after locks of tables and ``files_lock``.
+        self.commit_gate = threading.RLock()
         # When the files that are to be deleted were last marked: see ``cleanup``.
         self.files_marked: datetime | None = None
         # Commits so far; by these the housekeeper sees whether there is anything to do.

@@ -68,7 +68,7 @@ def fork_table(engine: Engine, stored_as: str, snapshot: int, new_name: str) -> 
     """
     duck = engine.cursor()
     try:
-        with engine.files_lock:
+        with engine.files_lock, engine.commit_gate:
             origin = _share(duck, stored_as, snapshot, new_name)
         if origin is None:
             return False
