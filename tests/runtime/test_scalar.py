@@ -276,3 +276,27 @@ def test_a_returned_decimal_column_keeps_its_scale(pool: Pool) -> None:
     )
     assert found.type == pa.decimal128(12, 3)
     assert found.to_pylist() == [Decimal("0.333")]
+
+
+def test_snowparks_wrapper_is_looked_behind(pool: Pool) -> None:
+    """Snowpark's client wraps each function so that its first calls come one after the other; see ``scalar``."""
+    body = """
+class Flag:
+    def __init__(self):
+        self.invoked = False
+calls = []
+def lock_function_once(f, flag):
+    calls.append(1)
+    return f
+invoked = Flag()
+def func(a):
+    return a * 10 + len(calls)
+def compute(arg1):
+    return lock_function_once(func, invoked)(arg1)
+def other(arg1):
+    return lock_function_once(func, invoked)(arg1) + 0 * len(calls)
+"""
+    rows = batch((INTEGER, [1, 2]))
+    wrapped = handler(body, "compute", (INTEGER,), INTEGER)
+    assert pool.apply(wrapped, rows, Job()).to_pylist() == [10, 20]
+    assert pool.apply(handler(body, "other", (INTEGER,), INTEGER), rows, Job()).to_pylist() == [11, 22]

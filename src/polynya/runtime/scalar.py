@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class Scalar:
         self._returns: SqlType = handler.returns or VARIANT
         self._strict = handler.strict
         self._zone = handler.timezone
-        self._function = function
+        self._function = _behind_once(function)
         self._vectorized = vectorized_input(function) is not None
         self._batch = int(getattr(function, "_sf_max_batch_size", None) or _MAX_BATCH)
         self._flatten = bool(getattr(function, "_sf_flatten_object_input", False))
@@ -111,3 +112,22 @@ class Scalar:
                 f"A vectorized function must return as many values as it gets rows: {rows}, not {len(made)}."
             )
         return made
+
+
+def _behind_once(function: Any) -> Any:
+    """The function that Snowpark's client wrapped so that several threads call it first one after the other.
+
+    A worker has one thread for its handler, and the wrapper costs more than many a handler itself. It is known by what its
+    body names; anything else is left as it is.
+    """
+    code = getattr(function, "__code__", None)
+    if (
+        code is None
+        or code.co_names != ("lock_function_once", "func", "invoked")
+        or function.__defaults__
+        or function.__kwdefaults__
+        or code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+        or vars(function)  # marks of a vectorized function
+    ):
+        return function
+    return function.__globals__["func"]
