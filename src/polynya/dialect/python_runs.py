@@ -81,7 +81,7 @@ def runner_of(env: Environment, routine: Routine) -> Runner | None:
     """
     if routine.id not in env.runners:
         execution = env.execution
-        if execution is None or env.describe_only:
+        if execution is None:  # a dynamic PIVOT runs its source even where only columns are wanted
             env.runners[routine.id] = None
         else:
             execution.runtime.warm()
