@@ -160,6 +160,21 @@ def test_handler_file_modes(connection: SnowflakeConnection) -> None:
     assert _handler(connection, body) == "True"
 
 
+def test_vectorized_integers(connection: SnowflakeConnection) -> None:
+    connection.cursor().execute(
+        "CREATE OR REPLACE FUNCTION kind(a INT) RETURNS VARCHAR LANGUAGE PYTHON RUNTIME_VERSION = '3.11' "
+        "PACKAGES = ('pandas') HANDLER = 'run' AS $$\nimport pandas\nfrom _snowflake import vectorized\n"
+        "@vectorized(input=pandas.DataFrame)\ndef run(frame):\n    return frame[0].map(lambda _: str(frame[0].dtype))\n$$"
+    )
+    assert _value(connection, "SELECT kind(1)") == "int64"
+
+
+def test_telemetry(connection: SnowflakeConnection) -> None:
+    cursor = connection.cursor()
+    cursor.execute("SHOW PARAMETERS LIKE 'CLIENT_TELEMETRY_ENABLED'")
+    assert cursor.fetchone()[1] == "false"  # type: ignore[index]
+
+
 def test_async_jobs(connection: SnowflakeConnection) -> None:
     connection.cursor().execute("CREATE TABLE t (a INT)")
     started = "LET r RESULTSET := ASYNC (INSERT INTO t VALUES (1)); LET n := (SELECT COUNT(*) FROM t);"
@@ -231,5 +246,5 @@ def test_page_and_cases_agree() -> None:
     assert rows == set(REFUSED) | {
         "microseconds", "privileges", "block_sample", "temporary_past", "log_level", "handler_network", "package_scope", "artifact_repository",
         "handler_file_modes", "async_jobs", "procedure_depth", "procedure_transaction", "table_procedures", "result_files",
-        "tag_values", "access_history",
+        "tag_values", "access_history", "vectorized_integers", "telemetry",
     }  # fmt: skip
