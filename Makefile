@@ -63,8 +63,13 @@ format: $(VENV)/.installed-dev ## Formats the code
 	$(BIN)/ruff check --fix src tests benchmarks
 	$(BIN)/ruff format src tests benchmarks
 
-bench: $(VENV)/.installed-dev ## Ratios against the best alternatives
-	$(BIN)/python -m pip install -qq --disable-pip-version-check -r benchmarks/requirements.txt
+# The peers have an environment of their own: they want other versions of what Polynya stands on.
+$(VENV)/.installed-peers: $(VENV)/.installed-dev benchmarks/requirements.txt
+	@test -x $(VENV)/peers/bin/python || $(PYTHON) -m venv $(VENV)/peers
+	@$(VENV)/peers/bin/python -m pip install -qq --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@
+
+bench: $(VENV)/.installed-peers ## Ratios against the best alternatives
 	$(BIN)/python benchmarks/run.py
 
 clean: clean-demo ## Also deletes .venv
