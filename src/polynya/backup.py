@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import shutil
+import sqlite3
 import ssl
 import urllib.error
 import urllib.request
@@ -142,6 +143,7 @@ def read_note(source: Path) -> Backup:
 
 def _snapshot(home: Home, scratch: Path) -> dict[str, Any]:
     """The part that must be of one moment: by the server, or here while none runs."""
+    import duckdb
     from filelock import FileLock, Timeout
 
     from polynya.session.backup import snapshot_closed
@@ -153,6 +155,8 @@ def _snapshot(home: Home, scratch: Path) -> dict[str, Any]:
         return _ask(home, scratch)
     try:
         return snapshot_closed(home.path, scratch)
+    except (OSError, duckdb.Error, sqlite3.Error) as error:
+        raise HomeError(f"The warehouse in {home.path} cannot be copied: {' '.join(str(error).split())}") from None
     finally:
         lock.release()
 
@@ -289,5 +293,8 @@ def _runs(name: str) -> bool:
 
 
 def _write(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+    except OSError as error:
+        raise HomeError(f"{path} cannot be written ({error.strerror}).") from None

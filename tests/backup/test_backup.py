@@ -51,8 +51,9 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 
 @pytest.fixture
 def busy(warehouse: Warehouse) -> Iterator[list[int]]:
-    """Three sessions that move amounts in transactions, one that makes and drops tables; counts what they did."""
-    done = [0, 0, 0, 0]
+    """Three sessions that move amounts in transactions, one that makes and drops tables, one that clones and alters them;
+    counts what they did."""
+    done = [0] * 5
     stop = threading.Event()
     problems: list[Exception] = []
 
@@ -77,8 +78,18 @@ def busy(warehouse: Warehouse) -> Iterator[list[int]]:
         own.execute(f"INSERT INTO {name} VALUES ({count})")
         own.execute(f"DROP TABLE {name}")
 
-    threads = [threading.Thread(target=work, args=(number, move)) for number in range(3)]
-    threads.append(threading.Thread(target=work, args=(3, make)))
+    def alter(own: SnowflakeCursor, count: int) -> None:
+        name = f"altered_{count % 3}"
+        own.execute(f"CREATE OR REPLACE TABLE {name} CLONE left_side")
+        own.execute(f"UPDATE {name} SET amount = 0 WHERE id < 40")
+        own.execute(f"ALTER TABLE {name} ADD COLUMN kept INT DEFAULT {count}")
+        own.execute(f"ALTER TABLE {name} RENAME COLUMN amount TO value")
+        assert one(own, f"SELECT count(*) FROM {name} WHERE kept = {count}") == ROWS
+        own.execute(f"ALTER TABLE left_side ADD COLUMN extra_{count % 3} INT")
+        own.execute(f"ALTER TABLE left_side DROP COLUMN extra_{count % 3}")
+
+    steps = [move, move, move, make, alter]
+    threads = [threading.Thread(target=work, args=(number, step)) for number, step in enumerate(steps)]
     for thread in threads:
         thread.start()
     yield done
@@ -102,7 +113,9 @@ def check(home: Path) -> None:
         tables = [row[1] for row in own.execute("SHOW TABLES").fetchall()]  # type: ignore[union-attr]
         assert {"LEFT_SIDE", "RIGHT_SIDE", "CLONED"} <= set(tables)
         for table in tables:
-            own.execute(f"SELECT * FROM {table}").fetchall()  # type: ignore[union-attr]
+            rows = own.execute(f"SELECT * FROM {table}").fetchall()  # type: ignore[union-attr]
+            if table.startswith("ALTERED"):
+                assert len(rows) == ROWS
         own.execute("UPDATE left_side SET amount = 0")
         own.execute("INSERT INTO cloned SELECT * FROM right_side")
         own.execute("CREATE TABLE later (x INT)")

@@ -1,5 +1,6 @@
 """What is removed from the lake, and what stays."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from polynya.catalog.model import Database, Schema, Table, TableVersion
 from polynya.catalog.store import Catalog
-from polynya.storage.cleanup import clean_up, expire, expire_snapshots
+from polynya.storage.cleanup import clean_up, expire, expire_snapshots, remove_leftovers
 from polynya.storage.engine import Engine
 from polynya.storage.snapshots import current_snapshot
 from polynya.storage.tables import at_snapshot
@@ -141,3 +142,27 @@ def test_former_tables_go_with_their_time(home: tuple[Engine, Catalog]) -> None:
     assert old in engine.lake_tables()
     expire(engine, catalog, LATER)
     assert engine.lake_tables() == {table.stored_as}
+
+
+def test_leftovers_of_failed_statements_go(tmp_path: Path) -> None:
+    engine = Engine.open(tmp_path)
+    connection = engine.connect()
+    connection.execute('CREATE TABLE lake.main."t_1" AS SELECT a FROM range(1000) AS r(a)')
+    for start in (0, 100, 200):
+        with connection.atomic():  # of the files that several deletes of one transaction write, the lake forgets some
+            connection.execute(f'DELETE FROM lake.main."t_1" WHERE a BETWEEN {start} AND {start + 30}')
+            connection.execute(f'DELETE FROM lake.main."t_1" WHERE a BETWEEN {start + 40} AND {start + 60}')
+    folder = tmp_path / "lake" / "main" / "t_1"
+    left, young = folder / "ducklake-left.parquet", folder / "ducklake-young.parquet"
+    for path in (left, young):
+        path.write_bytes(b"PAR1")
+    for path in set(folder.iterdir()) - {young}:
+        os.utime(path, (0, 0))
+    assert remove_leftovers(engine) >= 1
+    assert young.exists()
+    assert not left.exists()
+    for snapshot in range(1, 5):
+        rows = connection.table(f'SELECT count(*) AS n FROM past.main."t_1" AT (VERSION => {snapshot})').to_pylist()
+        assert rows == [{"n": 1000 - 52 * (snapshot - 1)}]
+    connection.close()
+    engine.close()

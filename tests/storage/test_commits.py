@@ -75,5 +75,5 @@ def test_sums_hold_beside_ddl() -> None:
         for thread in threads:
             thread.join()
         assert not errors
-        assert len(moved) > 20
+        assert len(moved) > 5  # on a busy machine, too
         assert reader.execute(SUMS).fetchall() == [(2 * ROWS * AMOUNT, ROWS, ROWS)]

@@ -151,7 +151,6 @@ REFUSED = [
     ("CREATE TABLE c CLONE t AT (OFFSET => -7200)", 707, "not available"),
     ("CREATE TABLE c CLONE t BEFORE (STATEMENT => 'nope')", 709, "nope not found"),
     ("CREATE TABLE c CLONE mine", 2271, "Temp table cannot be cloned"),
-    ("CREATE TEMPORARY TABLE c CLONE mine AT (OFFSET => 0)", 2, "temporary table"),
     ("CREATE TABLE c CLONE brief", 2120, "Transient object cannot be cloned to a permanent object"),
     ("CREATE TABLE t CLONE t", 2002, "already exists"),
     ("CREATE TABLE c CLONE t AT (OFFSET => -1", 1003, "syntax error"),

@@ -185,12 +185,10 @@ def test_what_cannot_be(client: Client, clause: str, code: int, text: str) -> No
 
 def test_where_there_is_no_past(client: Client) -> None:
     older = client.run("SELECT 1")
-    client("CREATE TEMPORARY TABLE mine AS SELECT 1 AS a")
     client("CREATE TABLE young AS SELECT 1 AS a")
     client("CREATE TABLE brief (a INT) DATA_RETENTION_TIME_IN_DAYS = 0")
     insert = client.run("INSERT INTO brief VALUES (1)")
     for sql, code, text in [
-        ("SELECT * FROM mine AT (OFFSET => 0)", 2, "temporary table"),
         (f"SELECT * FROM young AT (STATEMENT => '{older}')", 707, "YOUNG"),
         (f"SELECT * FROM brief AT (STATEMENT => '{insert}')", 707, "BRIEF"),
         ("WITH c AS (SELECT 1 AS a) SELECT * FROM c AT (OFFSET => 0)", 2, "AT on anything but a stored table or view"),

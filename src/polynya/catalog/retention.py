@@ -23,11 +23,9 @@ _MOST_TRANSIENT = 1
 def retention_days(catalog: Catalog, item: CatalogObject) -> int:
     """An object's own setting, or that of what it lies in, or the account's.
 
-    Transient objects keep at most a day, temporary tables nothing.
+    Transient and temporary objects keep at most a day.
     """
     days: Any = None
-    if isinstance(item, Table) and item.kind == "TEMPORARY":
-        return 0
     current: CatalogObject | None = item
     while current is not None and days is None:
         days = current.options.get(DAYS)

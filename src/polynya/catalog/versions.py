@@ -17,8 +17,6 @@ def remember(table: Table, before: dict[str, Any], moment: datetime) -> None:
         before: the fields ``stored_as``, ``snapshot`` and ``columns`` as they were.
         moment: since when it is as now.
     """
-    if table.kind == "TEMPORARY":
-        return
     now = (table.stored_as, table.snapshot, _shape(table.columns))
     if now != (before["stored_as"], before["snapshot"], _shape(before["columns"])):
         version = TableVersion(before["stored_as"], before["snapshot"], before["columns"], moment)

@@ -24,6 +24,7 @@ from polynya.dialect.scope import Source, SourceColumn
 from polynya.errors import SnowflakeError, compilation_error, invalid_value, unsupported
 from polynya.storage import snapshots
 from polynya.storage.tables import at_snapshot, storage_type
+from polynya.storage.temporary_past import COPIED_VALUES
 from polynya.types.sqltype import TIMESTAMP_LTZ, TIMESTAMP_NTZ
 
 if TYPE_CHECKING:
@@ -98,6 +99,9 @@ def _statement(env: Environment, query_id: str, before: bool) -> Moment:
         if not before:
             return Moment(time, snapshot)
         return Moment(time - _INSTANT, snapshots.snapshot_before(connection, snapshot))
+    written = connection.temporary_past.moment_of(query_id)
+    if written is not None:
+        return Moment(written - _INSTANT if before else written)
     times = env.execution.results.times(query_id)
     if times is None:
         raise SnowflakeError(709, "02000", f"Statement {query_id} not found")
@@ -108,14 +112,13 @@ def _statement(env: Environment, query_id: str, before: bool) -> Moment:
 
 
 def rows_at(table: Table, moment: Moment, env: Environment) -> TableVersion:
-    """Where a table's rows as of a moment are: its engine name and a snapshot of the lake.
+    """Where a table's rows as of a moment are: its engine name and a snapshot of the lake; of a temporary table SQL for
+    FROM, without a snapshot.
 
     Raises:
-        SnowflakeError: 000707 if the moment is before the table's creation or its retention time is over; 000002 for
-            a temporary table.
+        SnowflakeError: 000707 if the moment is before the table's creation or its retention time is over, or if a
+            temporary table was too large to keep what it was.
     """
-    if table.kind == "TEMPORARY":
-        raise unsupported("AT or BEFORE on a temporary table")
     now = env.context.statement_start
     if moment.time < max(table.created_on, horizon(env.context.catalog, table, now)):
         raise not_available(table)
@@ -123,6 +126,16 @@ def rows_at(table: Table, moment: Moment, env: Environment) -> TableVersion:
     if version.snapshot is not None:
         return version
     connection: Connection = env.execution.connection
+    if table.kind == "TEMPORARY":
+        rows = connection.temporary_rows_at(table.stored_as, moment.time)
+        if rows is None:
+            raise SnowflakeError(
+                707,
+                "02000",
+                f"Time travel data is not available for table {table.name}: a temporary table of more than "
+                f"{COPIED_VALUES:,} values keeps what it was before a change only with DATA_RETENTION_TIME_IN_DAYS = 1.",
+            )
+        return TableVersion(rows, None, version.columns, version.until)
     snapshot = moment.snapshot if moment.snapshot is not None else snapshots.snapshot_at(connection, moment.time)
     if snapshot is None:
         raise not_available(table)
@@ -133,15 +146,24 @@ def table_at(table: Table, moment: Moment, env: Environment) -> Source:
     """A table's rows as of a moment, under its columns of now."""
     version = rows_at(table, moment, env)
     connection: Connection = env.execution.connection
-    assert version.snapshot is not None
-    then = snapshots.columns_at(connection, version.stored_as, version.snapshot)
-    if not then:
-        raise not_available(table)
-    newest = table.snapshot if table.snapshot is not None else snapshots.current_snapshot(connection)
-    now = snapshots.columns_at(connection, table.stored_as, newest)
+    if table.kind == "TEMPORARY":
+        then, now = (_columns(connection, relation) for relation in (version.stored_as, table.stored_as))
+    else:
+        assert version.snapshot is not None
+        then = snapshots.columns_at(connection, version.stored_as, version.snapshot)
+        if not then:
+            raise not_available(table)
+        newest = table.snapshot if table.snapshot is not None else snapshots.current_snapshot(connection)
+        now = snapshots.columns_at(connection, table.stored_as, newest)
     items = ", ".join(f"{_value(column, then, now, env)} AS {quote(column.stored_as)}" for column in table.columns)
     columns = [SourceColumn(column.name, column.type, column.nullable, column.stored_as) for column in table.columns]
     return Source(f"(SELECT {items} FROM {at_snapshot(version.stored_as, version.snapshot)})", columns)
+
+
+def _columns(connection: Connection, relation: str) -> dict[str, str]:
+    """Names and types of a relation's columns."""
+    found = connection.table(f"DESCRIBE SELECT * FROM {relation}")
+    return dict(zip(found.column(0).to_pylist(), found.column(1).to_pylist(), strict=True))
 
 
 def _value(column: ColumnDef, then: dict[str, str], now: dict[str, str], env: Environment) -> str:

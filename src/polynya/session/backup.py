@@ -17,6 +17,7 @@ import duckdb
 from polynya.catalog.model import Table
 from polynya.catalog.store import Catalog
 from polynya.errors import SnowflakeError
+from polynya.storage.errors import full_disk
 from polynya.storage.replica import METADATA_FILE, replicate, replicate_closed
 
 if TYPE_CHECKING:
@@ -48,12 +49,18 @@ def snapshot(account: Account, folder: Path) -> dict[str, Any]:
         ``missing``: files that the lake lists and that are not there.
 
     Raises:
-        SnowflakeError: if the folder is another one.
+        SnowflakeError: if the folder is another one, or the disk is full.
     """
     place = folder.resolve()
     if place.parent != (account.home / "tmp").resolve() or not place.name.startswith(SCRATCH):
         raise SnowflakeError(603, "XX000", f"{folder} is no folder for a backup's first part.")
-    return _snapshot(account.home, place, partial(replicate, account.engine), account.catalog)
+    try:
+        return _snapshot(account.home, place, partial(replicate, account.engine), account.catalog)
+    except (OSError, duckdb.Error, sqlite3.Error) as error:
+        log.exception("the backup's first part failed")
+        if full_disk(error) is not None:
+            raise SnowflakeError(603, "53100", "The warehouse's disk has no room for a copy of its catalog.") from None
+        raise SnowflakeError(603, "XX000", f"The warehouse cannot be copied: {error}") from None
 
 
 def snapshot_closed(home: Path, folder: Path) -> dict[str, Any]:

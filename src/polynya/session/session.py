@@ -29,6 +29,7 @@ from polynya.session.query_type import first_words, query_type, recorded_text
 from polynya.session.results import not_found
 from polynya.session.split import check_count, split_statements
 from polynya.statements.base import Execution
+from polynya.storage.errors import full_disk
 from polynya.types.resultset import ResultSet, StatementType
 from polynya.types.variant import encode
 
@@ -551,6 +552,9 @@ def _count_rows(record: QueryRecord, result: StoredResult | ResultSet | None) ->
 def _internal(error: BaseException, query: Query) -> SnowflakeError:
     """A failure of ours: logged with its traceback, answered as Snowflake's 000603."""
     log.error("query %s failed inside the server: %s", query.id, query.text[:2000], exc_info=error)
+    full = full_disk(error)
+    if full is not None:
+        return full
     detail = f"{type(error).__name__}: {error}".strip()[:500]
     return SnowflakeError(
         _INTERNAL,

@@ -125,6 +125,8 @@ def _version(execution: Execution, origin: Origin, source: Table) -> TableVersio
     """What the clone reads: the origin's rows now or then, with the columns of that time."""
     if origin.moment is not None:
         version = time_travel.rows_at(source, origin.moment, Environment(execution.context, execution))
+        if source.kind == "TEMPORARY":
+            return version
         assert version.snapshot is not None
         if not columns_at(execution.connection, version.stored_as, version.snapshot):
             raise time_travel.not_available(source)
@@ -247,7 +249,7 @@ def own_rows(execution: Execution, table: Table) -> None:
     other = connection.sibling()
     other.query_id = ""
     try:
-        with other.write_lock(stored_as):
+        with other.write_lock(stored_as), connection.reading():
             if not fork_table(connection.engine, table.stored_as, table.snapshot, stored_as):
                 rows = at_snapshot(table.stored_as, table.snapshot)
                 other.execute(f"CREATE TABLE {stored_as} AS SELECT * FROM {rows}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from polynya.catalog.kinds import sql_kind
 from polynya.catalog.model import CatalogObject, Grant, Routine
 from polynya.dialect.tokens import TokenStream
-from polynya.errors import compilation_error, does_not_exist
+from polynya.errors import compilation_error, does_not_exist, unsupported
 from polynya.statements import objects, shares
 from polynya.statements.base import Execution, statement
 from polynya.statements.drop import read_signature
@@ -84,6 +84,8 @@ def grant(execution: Execution, stream: TokenStream) -> ResultSet:
     option = stream.accept("WITH", "GRANT", "OPTION")
     current = stream.accept_one("COPY CURRENT GRANTS", "REVOKE CURRENT GRANTS")
     stream.expect_end()
+    if target.future and holder.kind == "SHARE":
+        raise unsupported("GRANT ON FUTURE objects TO SHARE")
     privileges = shares.check_grant(execution, privileges, target.items, holder.kind, holder.name)
     if privileges == ["OWNERSHIP"] and not target.future:
         for item in target.items:

@@ -98,7 +98,9 @@ def _alter(execution: Execution, stream: TokenStream, share: GenericObject) -> N
             if stream.index == before:
                 raise stream.error()
     elif stream.accept("UNSET"):
-        objects.unset_properties(stream, share)
+        if not stream.accept("COMMENT"):
+            raise compilation_error(1420, "22023", f"invalid property '{stream.word()}' of UNSET for 'SHARE'")
+        share.comment = ""
     else:
         raise stream.error()
 

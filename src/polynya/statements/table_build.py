@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from polynya.catalog.model import ColumnDef, Sequence, Table
+from polynya.catalog.versions import past_names
 from polynya.dialect.binder import Binder, Scope
 from polynya.dialect.environment import Environment
 from polynya.dialect.expression import Expr
@@ -49,7 +50,7 @@ def define_columns(execution: Execution, table: Table, texts: list[ColumnText]) 
         texts: with types.
     """
     catalog = execution.context.catalog
-    taken = {column.stored_as for column in table.columns}
+    taken = {column.stored_as for column in table.columns} | past_names(table)
     stored = stored_column_names([text.name for text in texts], taken)
     columns = []
     for text, stored_as in zip(texts, stored, strict=True):

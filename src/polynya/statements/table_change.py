@@ -12,6 +12,7 @@ from polynya.statements.base import Execution
 from polynya.statements.column_definitions import ColumnText
 from polynya.statements.writing import make_writable
 from polynya.storage.tables import create_table_sql, quote, storage_type, stored_table_name
+from polynya.storage.temporary_past import past_name
 from polynya.types.sqltype import SqlType
 
 
@@ -133,11 +134,14 @@ def _rebuild(execution: Execution, table: Table, values: dict[str, str], env: En
     """
     connection = execution.connection
     temporary = table.kind == "TEMPORARY"
-    stored_as = stored_table_name(table.name, execution.context.catalog.new_id(), temporary=temporary)
+    stored_as = (
+        past_name() if temporary else stored_table_name(table.name, execution.context.catalog.new_id(), temporary=False)
+    )
     items = ", ".join(values.get(column.stored_as, quote(column.stored_as)) for column in table.columns)
     connection.execute(create_table_sql(stored_as, table.columns))
     connection.execute(f"INSERT INTO {stored_as} SELECT {items} FROM {table.stored_as}", env.inputs)
     if temporary:
-        connection.execute(f"DROP TABLE {table.stored_as}")
+        connection.replace_temporary(table.stored_as, stored_as)
+        return
     # Others may be reading the old one still: it goes with the next clean-up.
     table.stored_as = stored_as

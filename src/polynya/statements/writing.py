@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from polynya.catalog.model import Table
+from polynya.catalog.retention import DAYS, retention_days
 from polynya.statements.base import Execution
 from polynya.statements.clone import own_rows
 from polynya.statements.objects import check_not_imported
@@ -20,3 +21,7 @@ def make_writable(execution: Execution, table: Table, *, shared: bool = False) -
     execution.connection.lock_timeout = float(execution.context.parameter("LOCK_TIMEOUT"))
     own_rows(execution, table)
     execution.connection.write_lock(table.stored_as, shared=shared)
+    if table.kind == "TEMPORARY":
+        days = retention_days(execution.context.catalog, table)
+        past = execution.connection.temporary_past
+        past.keep(table.stored_as, len(table.columns), days, chosen=DAYS in table.options)

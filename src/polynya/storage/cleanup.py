@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from polynya.catalog.model import Table
 from polynya.catalog.retention import horizon, is_over
@@ -29,6 +31,9 @@ _AT_ONCE = 200
 _SNAPSHOTS_AT_ONCE = 2000
 # Snapshots as young as this stay: the lake compares a commit with those since its beginning.
 _YOUNG = timedelta(minutes=1)
+_FILE_LISTS = ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion")
+# File times lag behind the clock a little.
+_CLOCK = timedelta(seconds=5)
 _MARK = "TIMESTAMPTZ '2000-01-01 00:00:00+00'"
 # In the lake's list of what a commit changed: ``inserted_into_table:17``, ``created_table:"main"."trips_3"``.
 _CHANGED = re.compile(r"(?<=[a-z]):(\d+)")
@@ -48,6 +53,7 @@ def clean_up(engine: Engine, catalog: Catalog, now: datetime | None = None) -> i
     """
     changed = forget(catalog, now or datetime.now(UTC))
     catalog.update(*changed)
+    remove_leftovers(engine)
     unused = sorted(engine.lake_tables() - _used(catalog) - _OWN)[:_AT_ONCE]
     return _drop(engine, unused)
 
@@ -66,6 +72,7 @@ def expire(engine: Engine, catalog: Catalog, now: datetime | None = None) -> int
     before = _used(catalog)
     # The file keeps what tables were until their next change: a statement may be in the midst of one.
     forget(catalog, now or datetime.now(UTC))
+    remove_leftovers(engine)
     _drop(engine, sorted(before - _used(catalog)))
     return expire_snapshots(engine, catalog, now)
 
@@ -133,10 +140,10 @@ def delete_files(engine: Engine) -> None:
     duck = engine.cursor()
     try:
         with engine.files_lock:
-            spare_shared_files(duck)
             for _ in range(2):  # what is marked now goes at once if nothing runs
                 working, marked = engine.oldest_work(), engine.files_marked
                 if marked is not None and (working is None or working > marked):
+                    spare_shared_files(duck)  # whatever is marked from here on waits for the next time
                     duck.execute(f"CALL ducklake_cleanup_old_files('lake', older_than => {_MARK} + INTERVAL 1 DAY)")
                     marked = None
                 if marked is None:
@@ -147,6 +154,38 @@ def delete_files(engine: Engine) -> None:
                 engine.files_marked = marked
     finally:
         duck.close()
+
+
+def remove_leftovers(engine: Engine) -> int:
+    """Deletes files that no commit has: of statements that failed (on a full disk) or were killed, and what the lake
+    forgets when one transaction deletes from a file several times.
+
+    Args:
+        engine: may be in use; the files of what runs stay.
+
+    Returns:
+        how many files are gone.
+    """
+    engine.leftovers = False
+    folder = engine.home / "lake"
+    before = (engine.oldest_work() or datetime.now(UTC)) - _CLOCK  # what began since then writes younger files
+    written: dict[Path, float] = {}
+    for path in folder.rglob("*.parquet"):
+        with suppress(FileNotFoundError):
+            written[path] = path.stat().st_mtime
+    duck = engine.cursor()
+    try:
+        with engine.files_lock:
+            lists = " UNION ALL ".join(f"SELECT path FROM {METADATA}.{name}" for name in _FILE_LISTS)
+            names = {path.rpartition("/")[2] for (path,) in duck.execute(lists).fetchall()}
+    finally:
+        duck.close()
+    gone = [path for path, time in written.items() if path.name not in names and time < before.timestamp()]
+    for path in gone:
+        path.unlink(missing_ok=True)
+    if gone:
+        log.info("removed %d files of the lake that no commit has", len(gone))
+    return len(gone)
 
 
 @dataclass(slots=True)

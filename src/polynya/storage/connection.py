@@ -27,9 +27,11 @@ import pyarrow as pa
 
 from polynya.errors import SnowflakeError
 from polynya.storage.arrow import in_utc, utc_schema
-from polynya.storage.errors import TransactionConflict, translate
+from polynya.storage.deletes import dated_deletes
+from polynya.storage.errors import TransactionConflict, full_disk, translate
 from polynya.storage.snapshots import commit_note
 from polynya.storage.steps import Feeds, Inputs
+from polynya.storage.temporary_past import Copy, TemporaryPast, written
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -53,11 +55,20 @@ Answer = TypeVar("Answer")
 
 @dataclass(slots=True)
 class _Write:
-    """A write of the open transaction, kept so that it can be run again."""
+    """A write of the open transaction, kept so that it can be run again.
+
+    Args:
+        sql, inputs: the write.
+        rows: that it changed.
+        query_id: of the statement.
+        copy: what a temporary table was before, if that is what it keeps.
+    """
 
     sql: str
     inputs: Inputs
     rows: int
+    query_id: str
+    copy: Copy | None = None
 
 
 class WriteLock:
@@ -91,6 +102,7 @@ class Connection:
         # The statement that runs here, and when the connection last committed a change of the lake.
         self.query_id = ""
         self.last_commit: datetime | None = None
+        self.temporary_past = TemporaryPast()
         self._wrote: list[str] = []  # statements that have changed the lake in the open transaction
         # Since when it may be reading: files of an older state must stay until it ends.
         self.busy_since: datetime | None = None
@@ -160,18 +172,29 @@ class Connection:
         if _UNMET.match(sql) and not self._gated:
             self.engine.commit_gate.acquire()
             self._gated = True
-
-        def run() -> int:
-            self._ready()
-            self._start()
-            return self._run(lambda: self._count(sql), sql, inputs)
-
-        rows = self._steady(run)
-        self._unregister()
-        self._writes.append(_Write(sql, inputs, rows))
+        if written(sql)[0]:
+            self._keep(sql)
+        rows = self._write(sql, inputs)
         if _STORED.match(sql) and self.query_id not in self._wrote[-1:]:
             self._wrote.append(self.query_id)
         return rows
+
+    def replace_temporary(self, table: str, rebuilt: str) -> None:
+        """A temporary table that was made anew takes the name of the old one, which stays as its past.
+
+        Args:
+            table, rebuilt: names in the engine of the old and the new one; the caller is inside ``atomic``.
+        """
+        copy = self.temporary_past.renamed_copy(table, self._rows_of(table))
+        if copy is None:
+            self._write(f"DROP TABLE {table}", {})
+        else:
+            self._write(f"ALTER TABLE {table} RENAME TO {_own(copy.name)}", {}, copy)
+        self._write(f"ALTER TABLE {rebuilt} RENAME TO {_own(table)}", {})
+
+    def temporary_rows_at(self, table: str, moment: datetime) -> str | None:
+        """SQL, for FROM, of a temporary table's rows as of a moment after its creation; None if they are not kept."""
+        return self.temporary_past.rows_at(table, moment, [(w.sql, w.rows, w.copy) for w in self._writes])
 
     # -- transactions
 
@@ -199,11 +222,12 @@ class Connection:
         try:
             self._ready()
             if self._started:
-                with self.engine.commit_gate:
+                with self.engine.commit_gate, dated_deletes(self.engine, [(w.sql, w.rows) for w in self._writes]):
                     if self._wrote:
                         self._note([*self._wrote, self.query_id])
                     self._run(lambda: self._duck.execute("COMMIT"), "COMMIT", {})
             committed = True
+            self._note_temporaries(self._writes)
         finally:
             if not committed:
                 self._abandon()
@@ -235,6 +259,16 @@ class Connection:
             self.rollback()
             raise
         self.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """A block in which others read the lake for this connection: files of its present state must stay."""
+        before = self.busy_since
+        self.busy_since = before or datetime.now(UTC)
+        try:
+            yield
+        finally:
+            self.busy_since = before
 
     def write_lock(self, table: str, *, shared: bool = False, first: bool = False) -> WriteLock:
         """Waits until no other transaction writes to a table, and keeps them from it until this one's transaction ends.
@@ -305,19 +339,66 @@ class Connection:
 
     # -- inside
 
+    def _write(self, sql: str, inputs: Inputs, copy: Copy | None = None) -> int:
+        """A write of the open transaction."""
+
+        def run() -> int:
+            self._ready()
+            self._start()
+            return self._run(lambda: self._count(sql), sql, inputs)
+
+        rows = self._steady(run)
+        self._unregister()
+        self._writes.append(_Write(sql, inputs, rows, self.query_id, copy))
+        return rows
+
+    def _keep(self, sql: str) -> None:
+        """Copies a small temporary table before the transaction's first change of its rows."""
+        table = self.temporary_past.must_copy(sql, {write.copy.of for write in self._writes if write.copy is not None})
+        if table is not None:
+            copy = self.temporary_past.new_copy(table, self._rows_of(table))
+            if copy is not None:
+                self._write(f"CREATE TEMPORARY TABLE {copy.name} AS SELECT * FROM {table}", {}, copy)
+
+    def _rows_of(self, table: str) -> int:
+        """How many rows a table has for the open transaction."""
+        sql = f"SELECT count(*) FROM {table}"
+
+        def run() -> int:
+            self._ready()
+            self._start()
+            return self._run(lambda: self._count(sql), sql, {})
+
+        return self._steady(run)
+
+    def _note_temporaries(self, writes: list[_Write]) -> None:
+        """Notes what a transaction that was just committed has written to temporary tables."""
+        changes = [write for write in writes if write.copy is not None or written(write.sql)[0]]
+        if not changes:
+            return
+        moment = self.last_commit if self._wrote and self.last_commit else datetime.now(UTC)
+        for write in changes:
+            for name in self.temporary_past.add(write.sql, write.rows, write.copy, write.query_id, moment):
+                self._duck.execute(f"DROP TABLE IF EXISTS {name}")
+
     def _autocommit(self, sql: str, inputs: Inputs) -> int:
         self._ready()
+        if written(sql)[0] in ("UPDATE", "DELETE FROM", "ALTER TABLE"):
+            with self.atomic():
+                return self.execute(sql, inputs)
         committed = False
         try:
             for attempt in range(_CONFLICT_RETRIES):
                 try:
                     rows = self._run_alone(sql, inputs)
                     committed = True
-                    return rows
+                    break
                 except TransactionConflict:
                     time.sleep(0.01 * 2**attempt)
-            rows = self._run_alone(sql, inputs)
-            committed = True
+            else:
+                rows = self._run_alone(sql, inputs)
+                committed = True
+            self._note_temporaries([_Write(sql, inputs, rows, self.query_id)])
             return rows
         finally:
             self.busy_since = None
@@ -351,7 +432,7 @@ class Connection:
         self._duck.execute("BEGIN")
         try:
             rows = self._run(lambda: self._count(sql), sql, inputs)
-            with self.engine.commit_gate:
+            with self.engine.commit_gate, dated_deletes(self.engine, [(sql, rows)]):
                 if stored:
                     self._note([self.query_id])
                 self._run(lambda: self._duck.execute("COMMIT"), "COMMIT", {})
@@ -447,6 +528,8 @@ class Connection:
             self._aborted = True
         self._unregister()
         self._rest()
+        if full_disk(error) is not None:
+            self.engine.leftovers = True
         return raised or translate(error, sql)
 
     def _ready(self) -> None:
@@ -534,3 +617,8 @@ class Connection:
         """Nothing runs any more, unless a transaction is open."""
         if not self._started:
             self.busy_since = None
+
+
+def _own(name: str) -> str:
+    """The last part of a qualified name."""
+    return name.rpartition(".")[2]

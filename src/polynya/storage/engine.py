@@ -46,6 +46,8 @@ class Engine:
         self.commit_gate = threading.RLock()
         # When the files that are to be deleted were last marked: see ``cleanup``.
         self.files_marked: datetime | None = None
+        # Whether a statement may have left unfinished files, which are to be removed soon.
+        self.leftovers = False
         # Commits so far; by these the housekeeper sees whether there is anything to do.
         self.commits = 0
         self._connections: WeakSet[Connection] = WeakSet()

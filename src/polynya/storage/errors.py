@@ -47,6 +47,18 @@ def interrupted() -> SnowflakeError:
     return SnowflakeError(604, "57014", "SQL execution canceled")
 
 
+_FULL = re.compile(r"No space left on device|File too large|Disk quota exceeded|disk is full")
+
+
+def full_disk(error: BaseException) -> SnowflakeError | None:
+    """The error of a statement for which the disk has no room, if that is what another one says; else None."""
+    if not _FULL.search(str(error)):
+        return None
+    return SnowflakeError(
+        603, "53100", "SQL execution internal error:\nThe warehouse's disk is full: nothing of the statement was done."
+    )
+
+
 # (pattern in DuckDB's text, Snowflake's code, SQLSTATE, text with the pattern's groups). First match wins.
 _RULES: list[tuple[re.Pattern[str], int, str, str]] = [
     (re.compile(pattern, re.DOTALL), code, sqlstate, text)
@@ -144,6 +156,9 @@ def translate(error: Exception, sql: str = "") -> SnowflakeError:
     if _FILE_GONE.search(text) and "/* share " not in sql:
         # A file of the lake was deleted as superseded after this statement had looked up which files there are.
         return TransactionConflict(text.split("\n")[0])
+    full = full_disk(error)
+    if full is not None:
+        return full
     head = text.split("\n\nLINE ")[0]
     if "/* share " in sql and _VANISHED.search(head):
         return no_longer_available()

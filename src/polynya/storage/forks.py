@@ -60,7 +60,7 @@ def fork_table(engine: Engine, stored_as: str, snapshot: int, new_name: str) -> 
     Args:
         engine: of the lake.
         stored_as: the origin's qualified, quoted name.
-        snapshot: of the lake; it must not expire meanwhile.
+        snapshot: of the lake; neither it nor its files may go meanwhile (``Connection.reading``).
         new_name: the new table's qualified, quoted name.
 
     Returns:
@@ -74,10 +74,13 @@ def fork_table(engine: Engine, stored_as: str, snapshot: int, new_name: str) -> 
             return False
         if origin.rest:
             listed = ", ".join(f"'{name}'" for name in _file_names(duck, origin.files)) or "''"
+            duck.execute("BEGIN")
             duck.execute(
                 f"INSERT INTO {new_name} SELECT * FROM {stored_as} AT (VERSION => {snapshot}) "
                 f"WHERE coalesce(regexp_extract(filename, '[^/]+$'), '') NOT IN ({listed})"
             )
+            with engine.commit_gate:
+                duck.execute("COMMIT")
     finally:
         duck.close()
     return True

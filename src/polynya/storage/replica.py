@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,8 +95,11 @@ def copy_lake(lake: Lake, target: Path, tables: Collection[str] | None) -> list[
         else:
             _copy_tables(lake, name, tables)
         listed = list_files(Lake(lake.duck, name, lake.data))
-    finally:
-        lake.duck.execute(f"DETACH {name}")
+    except BaseException:
+        with suppress(duckdb.Error):  # what went wrong first counts
+            lake.duck.execute(f"DETACH {name}")
+        raise
+    lake.duck.execute(f"DETACH {name}")
     (target / METADATA_FILE).chmod(0o600)
     return link_files(listed, lake.data, target / DATA_FOLDER)
 

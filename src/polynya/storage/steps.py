@@ -33,7 +33,12 @@ from polynya.storage.errors import mark, translate
 from polynya.storage.python_calls import EngineCall
 from polynya.storage.spool import Spool, spool_folder
 
-BATCH_ROWS = 131_072
+# Rows of a batch, by its bytes as far as types tell them; fewer where values may be of any length.
+_MOST_ROWS = 1 << 18
+_MOST_BYTES = 32 << 20
+_VALUE_BYTES = 16
+_ROWS_OF_ANY_LENGTH = 1 << 16
+_ANY_LENGTH = {"varchar", "blob", "list", "array", "struct", "map", "union", "variant", "bit"}
 _STRING = re.compile(r"'(?:[^']|'')*'")
 # Stored tables as ``Table.stored_as`` writes them.
 _TABLE = re.compile(r"\b(?:lake|past|temp)\.")
@@ -225,7 +230,8 @@ class Feeds:
         step, query = _step(name, self._inputs), self._queries[name]
         self._supply(duck, query)
         try:
-            reader = duck.execute(query).to_arrow_reader(BATCH_ROWS)
+            result = duck.execute(query)
+            reader = result.to_arrow_reader(_batch_rows([column[1].id for column in result.description or ()]))
         except duckdb.Error as error:
             raise self.error or translate(error, query) from error
         schema = _schema(step, utc_schema(reader.schema))
@@ -339,6 +345,13 @@ def _queries_below(name: str, inputs: Inputs, queries: dict[str, str]) -> Iterat
     yield queries[name]
     for below in _steps(queries[name], inputs):
         yield from _queries_below(below, inputs, queries)
+
+
+def _batch_rows(kinds: list[str]) -> int:
+    """Rows of a query's batches, by the names of its columns' types."""
+    if not _ANY_LENGTH.isdisjoint(kinds):
+        return _ROWS_OF_ANY_LENGTH
+    return min(_MOST_ROWS, max(1, _MOST_BYTES // (_VALUE_BYTES * max(1, len(kinds)))))
 
 
 def _schema(step: Step, query: pa.Schema) -> pa.Schema:
