@@ -98,9 +98,16 @@ def test_privileges(connection: SnowflakeConnection) -> None:
 
 def test_temporary_past(connection: SnowflakeConnection) -> None:
     cursor = connection.cursor()
-    cursor.execute("CREATE TEMPORARY TABLE mine AS SELECT 1 AS a")
-    with pytest.raises(ProgrammingError, match="Unsupported feature 'AT or BEFORE on a temporary table'"):
-        cursor.execute("SELECT * FROM mine AT (OFFSET => 0)")
+    large = "AS SELECT SEQ4() AS a FROM TABLE(GENERATOR(ROWCOUNT => 60000))"
+    cursor.execute(f"CREATE TEMPORARY TABLE mine {large}")
+    cursor.execute("DELETE FROM mine WHERE a = 1")
+    with pytest.raises(ProgrammingError, match="a temporary table of more than 20,000 values keeps what it was"):
+        cursor.execute(f"SELECT * FROM mine BEFORE (STATEMENT => '{cursor.sfqid}')")
+    cursor.execute(f"CREATE OR REPLACE TEMPORARY TABLE mine DATA_RETENTION_TIME_IN_DAYS = 1 {large}")
+    cursor.execute("DELETE FROM mine WHERE a = 1")
+    found = cursor.execute(f"SELECT count(*) FROM mine BEFORE (STATEMENT => '{cursor.sfqid}')")
+    assert found is not None
+    assert found.fetchall() == [(60000,)]
 
 
 def test_block_sample(connection: SnowflakeConnection) -> None:
@@ -189,6 +196,21 @@ def _procedure(connection: SnowflakeConnection, name: str, returns: str, *body: 
     )
 
 
+def test_table_functions_over(connection: SnowflakeConnection) -> None:
+    cursor = connection.cursor()
+    cursor.execute(
+        "CREATE FUNCTION f(a INT) RETURNS TABLE (b INT) LANGUAGE PYTHON RUNTIME_VERSION = '3.11' HANDLER = 'F' AS 'class F: pass'"
+    )
+    cursor.execute("CREATE OR REPLACE TABLE t (a INT)")
+    for statement in (
+        "SELECT * FROM t LEFT JOIN TABLE(f(a) OVER (PARTITION BY a))",
+        "SELECT (SELECT SUM(b) FROM t AS u, TABLE(f(t.a) OVER (PARTITION BY u.a))) FROM t",
+    ):
+        with pytest.raises(ProgrammingError, match="OVER") as caught:
+            cursor.execute(statement)
+        assert caught.value.errno == 2
+
+
 def test_procedure_depth(connection: SnowflakeConnection) -> None:
     _procedure(connection, "p(n INT)", "INT", "return 0 if arguments[0] == 1 else session.call('p', arguments[0] - 1)")
     assert _value(connection, "CALL p(16)") == 0
@@ -245,6 +267,6 @@ def test_page_and_cases_agree() -> None:
     rows = set(re.findall(r"^\| ([a-z_]+) \|", PAGE.read_text(), re.MULTILINE)) - {"key"}
     assert rows == set(REFUSED) | {
         "microseconds", "privileges", "block_sample", "temporary_past", "log_level", "handler_network", "package_scope", "artifact_repository",
-        "handler_file_modes", "async_jobs", "procedure_depth", "procedure_transaction", "table_procedures", "result_files",
+        "handler_file_modes", "async_jobs", "table_functions_over", "procedure_depth", "procedure_transaction", "table_procedures", "result_files",
         "tag_values", "access_history", "vectorized_integers", "telemetry",
     }  # fmt: skip

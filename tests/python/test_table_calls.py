@@ -123,7 +123,7 @@ def test_keys_group_as_in_group_by(made: Callable[[str], list[tuple]]) -> None:
     [
         ("SELECT * FROM TABLE(nothing(1))", 2140, "Unknown table function NOTHING"),
         ("SELECT * FROM TABLE(rep(1, 2, 3))", 1044, "Invalid argument types for function 'REP'"),
-        ("SELECT (SELECT SUM(total) FROM TABLE(total(t.x))) FROM t", 2, "TABLE(TOTAL(...)) that refers to a query around it"),
+        ("SELECT (SELECT SUM(total) FROM t AS u, TABLE(total(t.x) OVER (PARTITION BY u.k))) FROM t", 2, "TABLE(TOTAL(...) OVER (...)) that refers to a query around it"),
         ("SELECT * FROM t RIGHT JOIN TABLE(total(x))", 2, "RIGHT JOIN"),
         ("SELECT * FROM t LEFT JOIN TABLE(total(x) OVER (PARTITION BY k))", 2, "LEFT JOIN with a table function with OVER"),
         ("SELECT * FROM t, TABLE(no_three(x))", 100357, "ValueError: no three"),

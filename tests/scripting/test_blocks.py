@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from snowflake.connector import SnowflakeConnection
 from snowflake.snowpark import Row, Session
+from snowflake.snowpark.exceptions import SnowparkSQLException
 
 Rows = list[tuple[Any, ...]]
 Run = Callable[[str], Rows]
@@ -36,6 +37,25 @@ def test_snowpark_runs_blocks(session: Session) -> None:
     rows = session.sql("DECLARE r RESULTSET DEFAULT (SELECT 1 AS a UNION ALL SELECT 2); BEGIN RETURN TABLE(r); END")
     assert sorted(rows.collect()) == [Row(A=1), Row(A=2)]
     assert session.sql("EXECUTE IMMEDIATE $$BEGIN LET x := 2; RETURN x * 2; END$$").collect() == [Row(4)]
+
+
+def test_values_sent_along_with_execute_immediate(session: Session) -> None:
+    frame = session.sql("EXECUTE IMMEDIATE $$ SELECT ? AS a, ? || '?' AS b $$", params=[1, "x'y"])
+    assert frame.collect() == [Row(A=1, B="x'y?")]
+    assert session.sql("EXECUTE IMMEDIATE ?", params=["SELECT 3"]).collect() == [Row(3)]
+    assert session.sql("EXECUTE IMMEDIATE ? ", params=["SELECT ? + 1", 4]).collect() == [Row(5)]
+    with pytest.raises(SnowparkSQLException, match="Bind variable") as error:
+        session.sql("EXECUTE IMMEDIATE $$ SELECT ?, ? $$", params=[1]).collect()
+    assert error.value.sql_error_code == 2049
+
+
+def test_the_history_tells_blocks_from_transactions(session: Session) -> None:
+    session.sql("BEGIN RETURN 'block'; END").collect()
+    session.sql("BEGIN TRANSACTION").collect()
+    session.sql("ROLLBACK").collect()
+    history = session.sql("SELECT query_type FROM TABLE(information_schema.query_history_by_session())"
+                          " WHERE query_text LIKE 'BEGIN %' ORDER BY start_time").collect()  # fmt: skip
+    assert history == [Row("EXECUTE_IMMEDIATE"), Row("BEGIN_TRANSACTION")]
 
 
 def test_several_statements_in_one_request(connection: SnowflakeConnection) -> None:

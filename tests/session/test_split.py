@@ -94,6 +94,10 @@ TYPES = [
     ("desc table t", "DESCRIBE"),
     ("ls @s", "LIST_FILES"),
     ("BEGIN", "BEGIN_TRANSACTION"),
+    ("begin work;", "BEGIN_TRANSACTION"),
+    ("BEGIN NAME t", "BEGIN_TRANSACTION"),
+    ("BEGIN LET x := 1; RETURN x; END", "EXECUTE_IMMEDIATE"),
+    ("DECLARE x INT; BEGIN RETURN x; END", "EXECUTE_IMMEDIATE"),
     ("", "UNKNOWN"),
     ("💥", "UNKNOWN"),
 ]

@@ -2,6 +2,9 @@
 
 import pytest
 from snowflake.connector import SnowflakeConnection
+from snowflake.snowpark import Row, Session
+from snowflake.snowpark.functions import call_function, col
+from snowflake.snowpark.functions import sum as sum_
 
 from tests.statements.cases import check
 
@@ -20,11 +23,28 @@ CASES = [
     ("CREATE FUNCTION f() RETURNS INT AS 'nothing'", 904, "invalid identifier 'NOTHING'"),
     ("CREATE FUNCTION f(a INT, a INT) RETURNS INT AS 'a'", 2025, "duplicate argument name 'A'"),
     ("CREATE FUNCTION f(a INT) RETURNS INT LANGUAGE JAVA HANDLER = 'X.y' AS 'z'", 2, "LANGUAGE JAVA"),
+    ("CREATE FUNCTION f(a INT, b VARCHAR) RETURNS VARCHAR STRICT AS $$ NVL(b, 'none') || a $$; SELECT f(1, 'x'), f(1, NULL), f(NULL, 'x')", [("x1", None, None)]),
+    ("CREATE FUNCTION f(v VARIANT) RETURNS VARCHAR RETURNS NULL ON NULL INPUT AS $$ TYPEOF(v) $$; SELECT f(PARSE_JSON('null')), f(NULL)", [("NULL_VALUE", None)]),
+    ("CREATE FUNCTION f() RETURNS INT STRICT AS '1'; SELECT f()", [(1,)]),
+    ("CREATE FUNCTION f(n INT) RETURNS TABLE (x INT, y VARCHAR) STRICT AS $$ SELECT NVL(n, 0), 'a' UNION ALL SELECT n, 'b' $$; SELECT v, x, y FROM VALUES (1), (NULL) AS s(v), TABLE(f(v)) ORDER BY 1, 3", [(1, 1, "a"), (1, 1, "b"), (None, None, None)]),
+    ("CREATE FUNCTION f(a INT) RETURNS INT STRICT AS 'a'; DESCRIBE FUNCTION f(INT)", [
+        ("signature", "(A NUMBER)"), ("returns", "NUMBER(38,0)"), ("language", "SQL"),
+        ("null handling", "RETURNS NULL ON NULL INPUT"), ("volatility", "VOLATILE"), ("body", "a"),
+    ]),
     ("CREATE FUNCTION f(a INT) RETURNS INT AS 'a'; DESCRIBE FUNCTION f(INT)", [
         ("signature", "(A NUMBER)"), ("returns", "NUMBER(38,0)"), ("language", "SQL"),
         ("null handling", "CALLED ON NULL INPUT"), ("volatility", "VOLATILE"), ("body", "a"),
     ]),
 ]  # fmt: skip
+
+
+def test_a_strict_function_in_dataframes(session: Session) -> None:
+    session.sql("CREATE FUNCTION known(a INT) RETURNS VARCHAR STRICT AS $$ NVL(a::VARCHAR, 'unknown') $$").collect()
+    frame = session.create_dataframe([(1, 2), (1, None), (3, None)], ["k", "a"])
+    rows = frame.select("k", call_function("known", col("a"))).sort("k", "a").collect()
+    assert rows == [Row(1, None), Row(1, "2"), Row(3, None)]
+    sums = frame.group_by("k").agg(call_function("known", sum_("a"))).sort("k").collect()
+    assert sums == [Row(1, "2"), Row(3, None)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case[0][:60])

@@ -17,6 +17,7 @@ from polynya.types.sqltype import SqlType
 
 # The first batches of a step are small: who reads a few rows only does not wait for many.
 _FIRST_ROWS = 2048
+_FASTER = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +101,19 @@ def arguments(batch: pa.RecordBatch, handler: Handler) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 
-def ramped(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same rows, in small batches first."""
-    size = _FIRST_ROWS
+def ramped(batches: Iterable[pa.RecordBatch], most: int) -> Iterator[pa.RecordBatch]:
+    """The same rows, in small batches first.
+
+    Args:
+        batches: of any size.
+        most: rows of a batch.
+    """
+    size = min(_FIRST_ROWS, most)
     for batch in batches:
         start = 0
         while size < batch.num_rows - start:
             yield batch.slice(start, size)
-            start, size = start + size, size * 2
+            start, size = start + size, min(size * _FASTER, most)
         yield batch.slice(start)
 
 

@@ -75,7 +75,16 @@ def call_table_function(binder: Binder, parts: list[str], node: exp.Anonymous, w
         cell = casts.cast(Expr(f"{alias}.{quote(own.stored_as)}", own.type, own.nullable), sql_type, binder.context)
         columns.append(SourceColumn(name, sql_type, True, own.stored_as))
         items.append(f"{cell.sql} AS {quote(own.stored_as)}")
-    return Source(f"(SELECT {', '.join(items)} FROM {source.sql} AS {alias})", columns)
+    sql = f"SELECT {', '.join(items)} FROM {source.sql} AS {alias}"
+    if null := _null_argument(routine, arguments):  # one row of NULLs, as a handler in Python answers
+        nothing = ", ".join("NULL" for _ in items)
+        sql = f"{sql} WHERE NOT ({null}) UNION ALL SELECT {nothing} WHERE {null}"
+    return Source(f"({sql})", columns)
+
+
+def _null_argument(routine: Routine, arguments: list[Expr]) -> str:
+    """SQL of whether an argument is NULL that keeps a function from being called; "" if none does."""
+    return " OR ".join(f"({expr.sql}) IS NULL" for expr in arguments) if routine.options.get("STRICT") else ""
 
 
 def _table_procedures(binder: Binder, parts: list[str]) -> list[Routine]:
@@ -229,9 +238,10 @@ def _inline(binder: Binder, routine: Routine, arguments: list[Expr]) -> Expr:
     column = source.columns[0]
     alias = binder.env.alias()
     value = Expr(f"(SELECT {quote(column.stored_as)} FROM {source.sql} AS {alias})", column.type, True)
-    return derive(
-        casts.cast(value, routine.returns, binder.context).sql, routine.returns, value, *arguments, nullable=True
-    )
+    sql = casts.cast(value, routine.returns, binder.context).sql
+    if null := _null_argument(routine, arguments):
+        sql = f"CASE WHEN {null} THEN NULL ELSE {sql} END"
+    return derive(sql, routine.returns, value, *arguments, nullable=True)
 
 
 def _bind_body(binder: Binder, routine: Routine, arguments: list[Expr]) -> Source:

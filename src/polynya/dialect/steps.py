@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from polynya.dialect.binder import Binder
     from polynya.dialect.environment import Environment
 
+# Rows that a scalar function's workers are offered at once, once they have begun.
+_MOST_ROWS = 1 << 18
 # A string, a quoted name, or a column of one of our relations (alias, name).
 _TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|(?<![\w.])(_\d+)\.("(?:[^"]|"")*")""")
 _DEFINED = re.compile(r"\bAS (_\d+)\b")
@@ -260,7 +262,7 @@ def _run(calls: list[LiftedCall]) -> Run:
     """What a step does with its query's batches: one call after the other, each over the stream of the one before."""
 
     def run(batches: Iterator[pa.RecordBatch], stopped: Callable[[], bool]) -> Iterator[pa.RecordBatch]:
-        flow = ramped(batches)
+        flow = ramped(batches, _MOST_ROWS)
         for call in calls:
             assert call.runner is not None
             flow = call.runner.map(flow, call.name, stopped)

@@ -21,6 +21,7 @@ from polynya.catalog.model import Routine
 from polynya.dialect import casts
 from polynya.dialect.expansion import move
 from polynya.dialect.expression import Expr, quote
+from polynya.dialect.lateral_calls import rows_sql
 from polynya.dialect.naming import order_term
 from polynya.dialect.python_runs import Runner, made_schema, ramped, runner_of
 from polynya.dialect.scope import Relation, Source, SourceColumn, stored_names
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from polynya.dialect.binder import Binder
 
 _PARTITION = "partition"
+# Rows that a table function gets as one partition where it is called without any.
+_BATCH_ROWS = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ def call_table(binder: Binder, routine: Routine, arguments: list[Expr], window: 
 
 def alone(relation: Relation, binder: Binder) -> str:
     """The FROM item of a call with nothing to its left."""
+    if _needs_outside("", relation, binder):
+        return f"{_rows_for_each(relation, binder)} AS {relation.alias}"
     return _place(relation, "", {}, binder)
 
 
@@ -99,6 +104,8 @@ def join(left_text: str, left: list[Relation], right: Relation, binder: Binder) 
         right: the relation of the call.
         binder: whose scope holds the relations.
     """
+    if _needs_outside(left_text, right, binder):
+        return f"{left_text} CROSS JOIN LATERAL {_rows_for_each(right, binder)} AS {right.alias}"
     outer = binder.env.alias()
     carried = move(_standing(left, left_text), outer, binder)
     _rename(right, outer)
@@ -120,6 +127,11 @@ def outer_join(
     assert call is not None
     if call.partition is not None:
         raise unsupported("LEFT JOIN with a table function with OVER")
+    if _needs_outside(left_text, right, binder):
+        rows = _rows_for_each(right, binder)
+        right.outer = True
+        on = "TRUE" if condition is None else binder.condition(condition).sql
+        return f"{left_text} LEFT JOIN LATERAL {rows} AS {right.alias} ON {on}"
     numbered = binder.env.alias()
     carried = move(_standing(left, left_text), numbered, binder)
     row, tail = f"{numbered}.row", f" FROM {left_text}"
@@ -138,6 +150,25 @@ def outer_join(
     if condition is None:  # rows of end_partition belong to no row
         return f"{source} FULL JOIN {made} ON {on}"
     return f"{source} LEFT JOIN {made} ON {on} AND ({binder.condition(condition).sql})"
+
+
+def _needs_outside(left_text: str, right: Relation, binder: Binder) -> bool:
+    """Whether a call whose rows are partitions of their own, or what stands left of it, refers to a query around its own."""
+    call = right.source.table_call
+    assert call is not None
+    if call.partition is not None and left_text:
+        return False
+    return not is_closed(" ".join([left_text, *(expr.sql for expr in call.arguments)]), set(), binder.env)
+
+
+def _rows_for_each(relation: Relation, binder: Binder) -> str:
+    """The rows of a call that the engine makes row by row; the relation reads them from there."""
+    call = relation.source.table_call
+    assert call is not None
+    stored = [column.stored_as for column in relation.source.columns]
+    sql = rows_sql(binder.env, call.routine, call.runner, call.arguments, stored)
+    relation.source = replace(relation.source, sql=sql, table_call=None)
+    return sql
 
 
 def _number(batches: Iterator[pa.RecordBatch], stopped: Callable[[], bool]) -> Iterator[pa.RecordBatch]:
@@ -206,8 +237,8 @@ def _place(relation: Relation, left_text: str, carried: dict[str, str], binder: 
 def _check_closed(texts: list[str], call: TableCall, binder: Binder) -> None:
     if not is_closed(" ".join(texts), set(), binder.env):
         raise unsupported(
-            f"TABLE({call.routine.name}(...)) that refers to a query around it, or to a common table expression that "
-            "is recursive or holds random values read more than once"
+            f"TABLE({call.routine.name}(...) OVER (...)) that refers to a query around it, or to a common table expression "
+            "that is recursive or holds random values read more than once"
         )
 
 
@@ -225,7 +256,7 @@ def _run(call: TableCall, width: int, extra: int, kept: list[str]) -> Run:
         runner = call.runner
         assert runner is not None
         if call.partition is None:
-            flow = (_without_keys(batch, width, extra) for batch in ramped(batches))
+            flow = (_without_keys(batch, width, extra) for batch in ramped(batches, _BATCH_ROWS))
             rows = runner.table(flow, None, [], stopped)
         else:
             rows = runner.table(_numbered(batches, width, extra), _PARTITION, kept, stopped)

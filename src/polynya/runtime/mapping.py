@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _ROWS = 1 << 17
 _BYTES = 16 << 20
 _JOINED = 1 << 15
+# Its rows once a task of the usual size took less than so many seconds.
+_QUICK_ROWS = 1 << 18
+_QUICK = 0.01
 # Fewer rows at first: who reads a few rows only does not wait for many.
 _FIRST = 1 << 11
 # Seconds that tasks may go on when nobody reads their results any more: ending a worker costs more than most tasks.
@@ -47,8 +50,10 @@ def map_batches(pool: Pool, handler: Handler, batches: Iterable[pa.RecordBatch],
     with Abandoned(job) as watched:
         waiting: deque[tuple[Future[pa.Array], pa.RecordBatch]] = deque()
         try:
-            for piece in pieces(batches):
-                future = pool.submit(pool.apply, handler, piece.select(range(arity)) if arity else piece, watched.job)
+            pace = Pace()
+            for piece in pieces(batches, pace):
+                given = piece.select(range(arity)) if arity else piece
+                future = pool.submit(pace.timed, pool.apply, handler, given, watched.job)
                 waiting.append((future, piece))
                 while len(waiting) > pool.size + 2 or (waiting and waiting[0][0].done()):
                     yield _joined(*waiting.popleft(), arity)
@@ -85,7 +90,22 @@ def _joined(future: Future[pa.Array], piece: pa.RecordBatch, arity: int) -> pa.R
     return pa.RecordBatch.from_arrays([*piece.columns[arity:], future.result()], names)
 
 
-def pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+class Pace:
+    """How many rows a task of a run takes: more once tasks take so little time that handing them over costs as much."""
+
+    def __init__(self) -> None:
+        self.rows = _ROWS
+
+    def timed(self, work: Callable[..., pa.Array], handler: Handler, batch: pa.RecordBatch, job: Job) -> pa.Array:
+        """Does a task of the run."""
+        started = time.monotonic()
+        made = work(handler, batch, job)
+        if batch.num_rows >= _ROWS and time.monotonic() - started < _QUICK:
+            self.rows = _QUICK_ROWS
+        return made
+
+
+def pieces(batches: Iterable[pa.RecordBatch], pace: Pace) -> Iterator[pa.RecordBatch]:
     """The same rows in batches of a size that suits a task."""
     small: list[pa.RecordBatch] = []
     rows, enough = 0, _FIRST
@@ -101,12 +121,15 @@ def pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         if rows:
             yield pa.concat_batches(small)
             small, rows = [], 0
-        yield from _cut(batch)
+        yield from _cut(batch, pace)
     if rows:
         yield pa.concat_batches(small)
 
 
-def _cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    most = max(1, min(_ROWS, batch.num_rows * _BYTES // max(batch.nbytes, 1)))
-    for start in range(0, batch.num_rows, most):
-        yield batch.slice(start, most)
+def _cut(batch: pa.RecordBatch, pace: Pace) -> Iterator[pa.RecordBatch]:
+    fitting = batch.num_rows * _BYTES // max(batch.nbytes, 1)
+    start = 0
+    while start < batch.num_rows:
+        piece = batch.slice(start, max(1, min(pace.rows, fitting)))
+        yield piece
+        start += piece.num_rows

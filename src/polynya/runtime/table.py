@@ -27,7 +27,7 @@ _INPUTS = 2
 _OUTPUTS = 4
 # Seconds that a task of whole partitions should take.
 _TASK = 0.05
-_FIRST_TASK = 4
+_FIRST_TASK = 1
 
 
 @dataclass

@@ -16,12 +16,14 @@ def limit_memory() -> None:
 
     As delivered, glibc has an arena for every thread and raises its own threshold for what it gives back whenever
     something large is freed, as at every login; and Arrow keeps what results needed in an allocator of its own.
+    Batches of rows on their way (some MB) do come from the heap and stay there while statements run: fresh pages cost as
+    much as the work on them. ``release_memory`` gives them back afterwards.
     """
     pa.set_memory_pool(pa.system_memory_pool())
     with _glibc() as libc:
         libc.mallopt(_ARENA_MAX, 4)
-        libc.mallopt(_MMAP_THRESHOLD, 1 << 20)
-        libc.mallopt(_TRIM_THRESHOLD, 1 << 20)
+        libc.mallopt(_MMAP_THRESHOLD, 8 << 20)
+        libc.mallopt(_TRIM_THRESHOLD, 32 << 20)
 
 
 def release_memory() -> None:

@@ -11,6 +11,8 @@ _MODIFIERS = {
     "RECURSIVE", "HYBRID", "IF", "NOT", "EXISTS", "AGGREGATE",
 }  # fmt: skip
 _WITH_OBJECT = {"CREATE", "ALTER", "DROP", "UNDROP", "TRUNCATE"}
+# What may follow BEGIN of a transaction; any other word begins a block of Snowflake Scripting.
+_TRANSACTION = {"TRANSACTION", "WORK", "NAME"}
 _NAMES = {
     "WITH": "SELECT",
     "VALUES": "SELECT",
@@ -24,6 +26,7 @@ _NAMES = {
     "RM": "REMOVE_FILES",
     "REMOVE": "REMOVE_FILES",
     "EXECUTE": "EXECUTE_IMMEDIATE",
+    "DECLARE": "EXECUTE_IMMEDIATE",
     "UNDROP": "RESTORE",
 }
 
@@ -47,6 +50,8 @@ def query_type(text: str) -> str:
     if not words:
         return "UNKNOWN"
     verb = words[0]
+    if verb == "BEGIN" and words[1:] and words[1] not in _TRANSACTION:
+        return _NAMES["EXECUTE"]  # a block
     if verb in _WITH_OBJECT:
         kinds = [word for word in words[1:] if word not in _MODIFIERS]
         if kinds:

@@ -9,12 +9,17 @@ import bz2
 import codecs
 import zlib
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from polynya.errors import SnowflakeError, unsupported
 
+# ISA-L is a drop-in for zlib that inflates some three times as fast.
+_ZLIB: Any = import_module("isal.isal_zlib") if find_spec("isal") else zlib
 _CHUNK = 1 << 18
 _MAGIC = [(b"\x1f\x8b", "GZIP"), (b"BZh", "BZ2"), (b"\x28\xb5\x2f\xfd", "ZSTD")]
 _EXTENSIONS = {
@@ -69,7 +74,7 @@ def chunks(path: Path, name: str, compression: str) -> Iterator[bytes]:
                     yield block
         else:
             raise unsupported(f"COMPRESSION = {compression}")
-    except (zlib.error, EOFError, OSError) as error:
+    except (zlib.error, _ZLIB.error, EOFError, OSError) as error:
         cause = str(error).split(": ")[-1] or type(error).__name__
         raise SnowflakeError(
             100079, "22000",
@@ -116,7 +121,7 @@ def _plain(path: Path) -> Iterator[bytes]:
 def _inflate(path: Path, window: int) -> Iterator[bytes]:
     """Inflates, and fails unless the stream ends with its checksum; several gzip members may follow each other."""
     with path.open("rb") as stream:
-        engine = zlib.decompressobj(window)
+        engine = _ZLIB.decompressobj(window)
         started = False
         while block := stream.read(_CHUNK):
             while block:
@@ -126,7 +131,7 @@ def _inflate(path: Path, window: int) -> Iterator[bytes]:
                         break
                     if window != 31:
                         raise EOFError("data after the end of the stream")
-                    engine = zlib.decompressobj(window)
+                    engine = _ZLIB.decompressobj(window)
                 started = True
                 if output := engine.decompress(block, _CHUNK):
                     yield output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
@@ -13,7 +14,7 @@ from polynya.dialect.parse import parse
 from polynya.dialect.query import BoundQuery, bind_query
 from polynya.dialect.tokens import TokenStream, is_path
 from polynya.errors import SnowflakeError, compilation_error, syntax_error, unsupported
-from polynya.statements import call, dml, files, handlers, scripting, transactions
+from polynya.statements import call, dml, files, handlers, immediate, scripting, transactions
 from polynya.statements.base import Execution, Handler, find_handler
 from polynya.statements.scripting import boundaries
 from polynya.types.arrow import arrow_type, conform
@@ -66,6 +67,7 @@ def run(execution: Execution, text: str, binds: Binds | None = None, describe_on
         return transactions.run(execution, command, describe_only)
     if binds and first == "CREATE" and {"VIEW", "FUNCTION", "PROCEDURE"} & set(words[1:6]):
         raise compilation_error(2210, "42601", "Bind variables not allowed in view and UDF definitions.")
+    left = immediate.binds_left(stream, binds) if first == "EXECUTE" else {}
     if binds or _has_identifier_function(stream):
         stream = _substituted(stream, binds, execution)
         words = stream.words()
@@ -74,6 +76,8 @@ def run(execution: Execution, text: str, binds: Binds | None = None, describe_on
     handler = find_handler(words)
     if handler is None:
         raise unknown_statement(stream)
+    if handler is immediate.execute_immediate and left:
+        handler = partial(immediate.run_with, given=left)
     if describe_only and first in ("CALL", "WITH"):
         return call.describe(execution, stream, binds)
     if describe_only and first not in _READING:

@@ -55,8 +55,6 @@ def _check_form(routine: Routine) -> None:
         raise compilation_error(1003, "42000", f"RETURNS TABLE of function {routine.name} has to name its columns.")
     if "EXECUTE_AS" in routine.options:
         raise compilation_error(1003, "42000", f"EXECUTE AS is for procedures; {routine.name} is a function.")
-    if routine.language == "SQL" and "STRICT" in routine.options:
-        raise unsupported("RETURNS NULL ON NULL INPUT of SQL functions")
 
 
 def _check_body(execution: Execution, routine: Routine) -> None:
