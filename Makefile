@@ -26,17 +26,16 @@ $(VENV)/.installed $(VENV)/.installed-dev: pyproject.toml
 demo: $(VENV)/.installed ## Starts the warehouse and runs the main job (TRIPS=folder of trip files, WEATHER=GHCN daily file)
 	@test -f $(HOME_DIR)/connections.toml || $(BIN)/polynya init --home $(HOME_DIR)
 	@$(BIN)/polynya start --home $(HOME_DIR)
-	@eval "$$($(BIN)/polynya env --home $(HOME_DIR))" && $(BIN)/tripcast demo $(if $(TRIPS),--trips "$(TRIPS)")
 	@test -z "$(WEATHER)" || $(MAKE) --no-print-directory weather
+	@eval "$$($(BIN)/polynya env --home $(HOME_DIR))" && $(BIN)/tripcast demo $(if $(TRIPS),--trips "$(TRIPS)")
 	@echo '  $(BIN)/polynya sql --home $(HOME_DIR) "SELECT * FROM TRIPCAST.PUBLIC.FORECAST LIMIT 5"'
 	@echo '  make stop                                              stops the warehouse; its data stays'
 
-# The guide's weather listing: a folder of Parquet files that the demo's warehouse takes as a share.
+# The guide's weather listing: a folder of Parquet files that the demo's warehouse has as a share, from which the demo takes it.
 weather:
 	@$(BIN)/tripcast weather publish --file "$(WEATHER)" --folder $(HOME_DIR)/weather > /dev/null
 	@$(BIN)/polynya share list --home $(HOME_DIR) | grep -q '^TRIPCAST_DATA.GLOBAL_WEATHER ' || \
 		$(BIN)/polynya share add TRIPCAST_DATA.GLOBAL_WEATHER --folder $(HOME_DIR)/weather --home $(HOME_DIR)
-	@eval "$$($(BIN)/polynya env --home $(HOME_DIR))" && $(BIN)/tripcast weather load
 
 stop: ## Stops the demo's warehouse
 	@test ! -d $(HOME_DIR) || $(BIN)/polynya stop --home $(HOME_DIR)

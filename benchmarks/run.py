@@ -15,6 +15,7 @@ import handlers
 import idle
 import loads
 import memory_of_tables
+import tabnet
 from report import Figure, machine, table
 
 MEASURES: dict[str, Callable[[bool], list[Figure]]] = {
@@ -22,6 +23,7 @@ MEASURES: dict[str, Callable[[bool], list[Figure]]] = {
     "clients": clients.measure,
     "handlers": handlers.measure,
     "memory": memory_of_tables.measure,
+    "tabnet": tabnet.measure,
     "real": loads.measure_real,
     "synthetic": loads.measure_synthetic,
 }

@@ -49,18 +49,8 @@ def connect(name: str | None = None, database: str | None = DATABASE) -> Session
     Raises:
         NoConnection: no connection of that name, or it does not answer.
     """
-    name = name or os.environ.get("TRIPCAST_CONNECTION") or os.environ.get("SNOWFLAKE_DEFAULT_CONNECTION_NAME")
-    options: dict[str, Any] = {}
-    file = connections_file()
-    if file is not None:
-        try:
-            known = tomllib.loads(file.read_text())
-        except (OSError, tomllib.TOMLDecodeError) as error:
-            raise NoConnection(f"{file} cannot be read: {error}") from error
-        name = name or ("default" if "default" in known else next(iter(known), "default"))
-        if name not in known:
-            raise NoConnection(f"{file} has no connection {name!r}; it has {', '.join(sorted(known)) or 'none'}")
-        options["connections_file_path"] = file
+    file, name = _chosen(name)
+    options: dict[str, Any] = {} if file is None else {"connections_file_path": file}
     options["connection_name"] = name or "default"
     try:
         session = Session.builder.configs(options).create()
@@ -72,6 +62,36 @@ def connect(name: str | None = None, database: str | None = DATABASE) -> Session
     if database is not None:
         use_database(session, database)
     return session
+
+
+def client_environment(name: str | None = None) -> dict[str, str]:
+    """Variables by which another process's Snowflake client finds the same connection by default.
+
+    Args:
+        name: as for ``connect``.
+
+    Raises:
+        NoConnection: there is no connection of that name.
+    """
+    file, name = _chosen(name)
+    found = {} if name is None else {"SNOWFLAKE_DEFAULT_CONNECTION_NAME": name}
+    return found if file is None else found | {"SNOWFLAKE_HOME": str(file.parent)}
+
+
+def _chosen(name: str | None) -> tuple[Path | None, str | None]:
+    """The file, None where the client finds it, and the name of the connection, None where nothing names one."""
+    name = name or os.environ.get("TRIPCAST_CONNECTION") or os.environ.get("SNOWFLAKE_DEFAULT_CONNECTION_NAME")
+    file = connections_file()
+    if file is None:
+        return None, name
+    try:
+        known = tomllib.loads(file.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise NoConnection(f"{file} cannot be read: {error}") from error
+    name = name or ("default" if "default" in known else next(iter(known), "default"))
+    if name not in known:
+        raise NoConnection(f"{file} has no connection {name!r}; it has {', '.join(sorted(known)) or 'none'}")
+    return file, name
 
 
 def use_database(session: Session, database: str = DATABASE, schema: str = SCHEMA) -> bool:

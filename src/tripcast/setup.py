@@ -54,6 +54,44 @@ LOAD_ISSUES_COLUMNS = """
     REASON VARCHAR,
     TEXT VARCHAR
 """
+RUNS_COLUMNS = """
+    MODEL_ID VARCHAR,
+    RUN_DATE DATE,
+    KIND VARCHAR,
+    MODEL VARCHAR,
+    CUTOFF DATE,
+    H NUMBER(4, 0),
+    SEED NUMBER(18, 0),
+    PARAMETERS VARIANT,
+    STEPS VARCHAR,
+    CODE_VERSION VARCHAR,
+    DATA_FROM DATE,
+    DATA_TO DATE,
+    TRIPS NUMBER(12, 0),
+    METRICS VARIANT,
+    FORGOTTEN NUMBER(12, 0),
+    RETRAINED_FROM VARCHAR,
+    CREATED_AT TIMESTAMP_NTZ,
+    FINISHED_AT TIMESTAMP_NTZ
+"""
+# hashes of rides that must not come back
+FORGOTTEN_COLUMNS = """
+    RIDE VARCHAR,
+    FORGOTTEN_AT TIMESTAMP_NTZ
+"""
+DRIFT_COLUMNS = """
+    MODEL_ID VARCHAR,
+    RUN_DATE DATE,
+    MODEL VARCHAR,
+    DAY DATE,
+    ACTUAL FLOAT,
+    FORECAST FLOAT,
+    SCORE FLOAT,
+    STATISTIC FLOAT,
+    THRESHOLD FLOAT,
+    ALARM BOOLEAN,
+    DIRECTION VARCHAR
+"""
 
 
 def set_up(session: Session, database: str = names.DATABASE, users: Sequence[str] = ()) -> dict[str, str]:
@@ -85,6 +123,8 @@ def set_up(session: Session, database: str = names.DATABASE, users: Sequence[str
         _run(session, f"GRANT USAGE ON WAREHOUSE {warehouse} TO ROLE {names.ROLE}")
     _run(session, f"GRANT IMPORT SHARE ON ACCOUNT TO ROLE {names.ROLE}")
     _run(session, f"GRANT USAGE ON DATABASE {database} TO ROLE {names.ROLE}")
+    # each run works in a schema of its own
+    _run(session, f"GRANT CREATE SCHEMA ON DATABASE {database} TO ROLE {names.ROLE}")
     _run(session, f"GRANT ALL PRIVILEGES ON SCHEMA {database}.{names.SCHEMA} TO ROLE {names.ROLE}")
     if caller:
         session.use_role(caller)
@@ -92,6 +132,7 @@ def set_up(session: Session, database: str = names.DATABASE, users: Sequence[str
     session.use_schema(names.SCHEMA)
     session.use_warehouse(names.WAREHOUSES["default_warehouse"])
     make_objects(session)
+    _run(session, f"GRANT APPLY ON TAG {database}.{names.SCHEMA}.{names.MODEL_TAG} TO ROLE {names.ROLE}")
     for kind in ("TABLES", "STAGES"):
         for when in ("ALL", "FUTURE"):
             _run(
@@ -102,7 +143,7 @@ def set_up(session: Session, database: str = names.DATABASE, users: Sequence[str
 
 
 def make_objects(session: Session) -> None:
-    """Makes the stages, the file format and the load's tables in the current schema."""
+    """Makes the stages, the file format, the tables that are written to bit by bit and the tag in the current schema."""
     for stage in (names.LOAD_STAGE, names.MODEL_STAGE):
         _run(session, f"CREATE STAGE IF NOT EXISTS {stage}")
     # texts as they are: what stands for null is decided when trips are conformed
@@ -121,8 +162,12 @@ def make_objects(session: Session) -> None:
         (names.TRIPS, TRIPS_COLUMNS),
         (names.LOAD_FILES, LOAD_FILES_COLUMNS),
         (names.LOAD_ISSUES, LOAD_ISSUES_COLUMNS),
+        (names.RUNS, RUNS_COLUMNS),
+        (names.FORGOTTEN, FORGOTTEN_COLUMNS),
+        (names.DRIFT, DRIFT_COLUMNS),
     ):
         _run(session, f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
+    _run(session, f"CREATE TAG IF NOT EXISTS {names.MODEL_TAG} COMMENT = 'the run that made a table'")
 
 
 def _make_user(session: Session, user: str) -> str | None:

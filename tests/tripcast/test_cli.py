@@ -10,15 +10,19 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
+import snowflake.connector
 from click.testing import CliRunner
 from test_load import bad_folder
+from trip_rows import new, write_new
 
 from polynya.server.local import Warehouse
 from tripcast.cli import main
 from tripcast.sources import archive
 from tripcast.sources.synthetic import Generated, generate
 
+pytestmark = pytest.mark.timeout(600)
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -36,7 +40,7 @@ def command(home: Warehouse, *arguments: str | Path) -> tuple[list[str], dict[st
 def run(home: Warehouse, *arguments: str | Path, code: int = 0) -> str:
     """Runs ``tripcast``; its standard output."""
     line, environment = command(home, *arguments)
-    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout if code in (0, 3) else done.stderr
@@ -53,18 +57,76 @@ def test_the_whole_way(home: Warehouse, synthetic: tuple[Path, Generated], tmp_p
     rest = json.loads(run(home, "load", "--trips", folder, "--json"))
     assert first["trips"] < rest["trips"] == made.trips
     assert rest["skipped"] == first["loaded"]
-    assert json.loads(run(home, "forecast", "--h", "14", "--json"))["h"] == 14
-    figures = json.loads(run(home, "evaluate", "--h", "7", "--n-windows", "3", "--step-size", "7", "--json"))
+    quick = ["--model", "seasonal_naive", "--model", "weekday_mean"]
+    figures = json.loads(run(home, "evaluate", "--h", "7", "--n-windows", "3", "--step-size", "7", *quick, "--json"))
     assert len(figures["cutoffs"]) == 3
+    made_by = json.loads(run(home, "forecast", "--h", "14", "--json"))
+    assert (made_by["h"], made_by["model"]) == (14, figures["champion"]["model"])
     answer = json.loads(run(home, "status", "--json"))
     assert (answer["trips"], answer["stations"], answer["synthetic"]) == (made.trips, made.stations, True)
-    assert answer["models"]["seasonal_naive"] == pytest.approx(figures["models"]["seasonal_naive"])
+    assert answer["models"] == figures["models"]
+    assert answer["champion"]["model"] == figures["champion"]["model"]
     assert f"{made.trips:,} synthetic trips" in run(home, "status")
-    plot = tmp_path / "plot.png"
-    said = run(home, "demo", "--trips", folder, "--plot", plot)
+    explained = json.loads(run(home, "explain", "Harbor & 1 St", "--json"))
+    assert len(explained) == 14
+    same = json.loads(run(home, "reproduce", made_by["model_id"], "--json"))
+    assert (same["same"], same["rows"]) == (True, same["equal"])
+    said = run(home, "demo", "--trips", folder, "--folder", tmp_path / "out", *quick, "--since", "2020-10-01")
     assert "SYNTHETIC" in said
     assert "WAPE" in said
-    assert plot.stat().st_size > 20_000
+    assert "No weather is shared" in said
+    for name in ("forecast.png", "comparison.png"):
+        assert (tmp_path / "out" / name).stat().st_size > 10_000
+
+
+def test_a_month_whose_client_is_killed_goes_on(tmp_path: Path) -> None:
+    """SIGKILL at moments of a month; the end is as in a warehouse where nothing was killed."""
+    generate(tmp_path, trips=3_000, first="2019-01", last="2019-03", stations=4, seed=2)
+    month = ["month", "2019-03", "--trips", tmp_path, "--model", "seasonal_naive", "--h", "7", "--json"]
+    ends, took = [], 0.0
+    for kills in ((), (0.25, 0.5, 0.75)):
+        with Warehouse() as fresh:
+            run(fresh, "setup")
+            run(fresh, "load", "--trips", tmp_path, "--last", "2019-02")
+            for share in kills:
+                line, environment = command(fresh, *month)
+                client = subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(share * took)
+                client.kill()
+                client.wait()
+            begun = time.perf_counter()
+            done = json.loads(run(fresh, *month))
+            took = time.perf_counter() - begun
+            assert json.loads(run(fresh, *month))["model_id"] == done["model_id"]
+            assert json.loads(run(fresh, "reproduce", done["model_id"], "--json"))["same"]
+            with snowflake.connector.connect(
+                **fresh.connection_parameters, database="TRIPCAST", schema="PUBLIC"
+            ) as client:
+                cursor = client.cursor()
+                cursor.execute("SELECT * EXCLUDE (MODEL_ID) FROM FLAT_FORECAST ORDER BY STATION_ID, DAY")
+                rows = cursor.fetchall()
+                cursor.execute("SELECT COUNT(*), COUNT(FINISHED_AT) FROM RUNS")
+                assert cursor.fetchone() == (1, 1)
+                cursor.execute("SHOW SCHEMAS LIKE 'RUN_%' IN DATABASE TRIPCAST")
+                assert cursor.fetchall() == []
+            ends.append(rows)
+    assert len(ends[0]) == 4 * 7
+    assert ends[0] == ends[1]
+
+
+def test_rides_are_forgotten_by_command(tmp_path: Path) -> None:
+    write_new(tmp_path / "JC-202102-citibike-tripdata.csv", new(ride="AAA"), new(ride="BBB"))
+    with Warehouse() as fresh:
+        run(fresh, "setup")
+        run(fresh, "load", "--trips", tmp_path)
+        assert "no table holds ride ZZZ" in run(fresh, "forget", "--ride", "ZZZ", code=1)
+        done = json.loads(run(fresh, "forget", "--ride", "AAA", "--json"))
+        assert (done["rides"], done["models"], done["retrained"]) == (1, [], {})
+        assert "DATA_RETENTION_TIME_IN_DAYS" in run(fresh, "forget", "--ride", "BBB")
+        assert json.loads(run(fresh, "load", "--trips", tmp_path, "--json"))["trips"] == 0
+        assert "No model yet" in run(fresh, "models")
+        assert "nothing to report" in run(fresh, "report", "--folder", tmp_path / "out", code=1)
+        assert "there is no model 'x'" in run(fresh, "reproduce", "x", code=1)
 
 
 def test_real_trips_are_not_mixed_with_synthetic_ones(
@@ -131,19 +193,26 @@ def test_two_loads_at_once_count_nothing_twice(synthetic: tuple[Path, Generated]
         line, environment = command(fresh, "load", "--trips", folder, "--json")
         clients = [subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
         for client in clients:
-            client.communicate(timeout=100)
+            client.communicate(timeout=300)
         assert json.loads(run(fresh, "load", "--trips", folder, "--json"))["trips"] == made.trips
 
 
 # --- without a server -------------------------------------------------------------------------------------------------
 
 
+def commands(group: click.Group, *path: str) -> Iterator[tuple[list[str], click.Command]]:
+    for name, entry in group.commands.items():
+        yield [*path, name], entry
+        if isinstance(entry, click.Group):
+            yield from commands(entry, *path, name)
+
+
 def test_every_command_has_help_with_an_example() -> None:
     runner = CliRunner()
     assert runner.invoke(main, ["--help"]).exit_code == 0
-    for name, entry in main.commands.items():
-        assert "Example: tripcast " in (entry.help or ""), name
-        assert runner.invoke(main, [name, "--help"]).exit_code == 0
+    for path, entry in commands(main):
+        assert "Example: tripcast " in (entry.help or ""), path
+        assert runner.invoke(main, [*path, "--help"]).exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -154,6 +223,11 @@ def test_every_command_has_help_with_an_example() -> None:
         (["load", "--archive", "--month", "2020-13"], "is no month"),
         (["load", "--archive", "--month", "2020-01", "--first", "2019-01"], "excludes"),
         (["evaluate", "--h", "0"], "Invalid value"),
+        (["evaluate", "--model", "oracle"], "there is no model 'oracle'; there are seasonal_naive"),
+        (["forecast", "--parameter", "rounds"], "write NAME=VALUE"),
+        (["month", "2020"], "is no month"),
+        (["explain", "X", "--day", "tomorrow"], "is no day"),
+        (["forget"], "Say what to forget"),
         (["nonsense"], "No such command"),
     ],
 )

@@ -16,12 +16,17 @@ from test_load import load_folder
 from trip_rows import new, old, write_new, write_old
 
 from tripcast import pipeline
-from tripcast.models import SeasonalNaive
+from tripcast.features.station_days import day_range
+from tripcast.models import LEARNERS
 from tripcast.plots import plot_forecast
 from tripcast.setup import make_objects
 from tripcast.sources.synthetic import Generated
 from tripcast.status import status
-from tripcast.training.backtest import cutoffs_of
+from tripcast.training.backtest import backtest, cutoffs_of
+from tripcast.training.evaluate import build_eval
+from tripcast.training.forecast import build_forecast
+
+NAIVE = LEARNERS["seasonal_naive"]
 
 
 @pytest.fixture
@@ -123,11 +128,14 @@ def check_against_oracle(session: Session, folder: Path) -> dict[str, float]:
     ours = stored.pivot(index="DAY", columns="NAME", values="TRIPS").astype(float)
     pd.testing.assert_frame_equal(ours, days[ours.columns], check_names=False, check_freq=False)
 
-    last = pipeline.forecast(session, h=30)
+    first, last = day_range(session) or (date.min, date.min)
     assert last == days.index.max().date()
-    scored = pipeline.backtest(session)
-    wanted = oracle_backtest(days, scored.cutoffs, 30)
-    got = session.table("BACKTEST").to_pandas()
+    cutoffs = cutoffs_of(first, last, 30)
+    backtest(session, NAIVE, cutoffs, 30, min_history=1, burn_in=0)
+    build_eval(session)
+    build_forecast(session, NAIVE, last, 30)
+    wanted = oracle_backtest(days, cutoffs, 30)
+    got = session.table("BACKTEST").filter(F.col("WEATHER") == "usual").to_pandas()
     got["NAME"] = got["STATION_ID"].map(names)
     got["CUTOFF"] = pd.to_datetime(got["CUTOFF"])
     assert (pd.to_datetime(got["DAY"]) - got["CUTOFF"]).dt.days.equals(got["H"].astype("int64"))
@@ -136,7 +144,8 @@ def check_against_oracle(session: Session, folder: Path) -> dict[str, float]:
     both = got.astype({"H": "int64"}).sort_values(keys)[keys + values].reset_index(drop=True)
     pd.testing.assert_frame_equal(both, wanted.sort_values(keys).reset_index(drop=True), check_dtype=False)
 
-    figures = session.table("EVAL").to_pandas()
+    evaluated = session.table("EVAL").filter((F.col("WEATHER") == "usual") & (F.col("PERIOD") == "all"))
+    figures = evaluated.to_pandas()
     for level, column in {"station": "STATION_ID", "horizon": "H", "cutoff": "CUTOFF"}.items():
         for _, row in figures[figures["LEVEL"] == level].iterrows():
             expected = oracle_figures(wanted[belongs(wanted, level, row[column], names)])
@@ -159,6 +168,7 @@ def test_the_whole_job_agrees_with_pandas_on_synthetic_trips(
         "cutoff": answer["last_day"],
         "h": 30,
         "stations": answer["forecast"]["stations"],
+        "model_id": None,
     }
     picture = plot_forecast(
         trips, "seasonal_naive", date.fromisoformat(answer["last_day"]), tmp_path / "a/b.png", "Trips"
@@ -223,36 +233,7 @@ def test_days_without_a_trip_are_zeros_until_a_station_closes(trips: Session, tm
     ]
 
 
-# --- forecasts --------------------------------------------------------------------------------------------------------
-
-
-def days_frame(session: Session, rows: list[tuple[str, date, int]]) -> object:
-    return session.create_dataframe(rows, schema=["STATION_ID", "DAY", "TRIPS"])
-
-
-def test_nothing_after_the_cutoff_is_seen(session: Session) -> None:
-    first = date(2020, 1, 1)
-    cutoff = first + timedelta(days=20)
-    past = [("S", first + timedelta(days=n), n) for n in range(21)]
-    calm = past + [("S", cutoff + timedelta(days=n), 1) for n in range(1, 15)]
-    wild = past + [("S", cutoff + timedelta(days=n), 9999) for n in range(1, 15)]
-    results = [
-        SeasonalNaive().forecast(days_frame(session, rows), [cutoff], 14).sort("H").collect()
-        for rows in (past, calm, wild)
-    ]
-    assert results[0] == results[1] == results[2]
-    assert [row["FORECAST"] for row in results[0]] == [14, 15, 16, 17, 18, 19, 20] * 2
-    assert [row["DAY"] for row in results[0]] == [cutoff + timedelta(days=n) for n in range(1, 15)]
-
-
-def test_closed_stations_are_not_forecast_and_young_ones_get_their_mean(session: Session) -> None:
-    cutoff = date(2020, 1, 31)
-    rows = [("closed", cutoff - timedelta(days=n), 5) for n in range(1, 20)]
-    rows += [("young", cutoff - timedelta(days=1), 2), ("young", cutoff, 4)]
-    result = SeasonalNaive().forecast(days_frame(session, rows), [cutoff], 7).sort("H").collect()
-    assert {row["STATION_ID"] for row in result} == {"young"}
-    assert [row["FORECAST"] for row in result] == [3, 3, 3, 3, 3, 2, 4]
-    assert [row["FALLBACK"] is None for row in result] == [False] * 5 + [True] * 2
+# --- cutoffs ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -287,10 +268,12 @@ def test_running_again_replaces_and_does_not_add(trips: Session, tmp_path: Path)
     lines = [old(start=str(start + timedelta(days=n)), stop=str(start + timedelta(days=n))) for n in range(60)]
     write_old(tmp_path / "a.csv", *lines)
     load_folder(trips, tmp_path)
+    first, last = date(2018, 1, 1), date(2018, 3, 1)
     for _ in range(2):
         pipeline.build_features(trips)
-        pipeline.forecast(trips, h=10)
-        pipeline.backtest(trips, h=10, n_windows=2, step_size=10)
+        build_forecast(trips, NAIVE, last, 10)
+        backtest(trips, NAIVE, cutoffs_of(first, last, 10, 2, 10), 10, weathers=("usual",), min_history=1, burn_in=0)
+        build_eval(trips)
     assert trips.table("FORECAST").count() == 10
     assert trips.table("BACKTEST").count() == 20
-    assert trips.table("EVAL").filter(F.col("LEVEL") == "all").count() == 1
+    assert trips.table("EVAL").filter((F.col("LEVEL") == "all") & (F.col("PERIOD") == "all")).count() == 1

@@ -151,6 +151,23 @@ def test_a_ride_id_is_one_trip(trips: Session, tmp_path: Path) -> None:
     assert load_folder(trips, tmp_path).trips == 3
 
 
+def test_rides_of_one_bike_and_moment_in_many_files(trips: Session, tmp_path: Path) -> None:
+    other = old(start="2018-01-02 00:01:45.8140")
+    write_old(tmp_path / "a.csv", old(), other)
+    write_old(tmp_path / "b.csv", old(end="3200"), old(bike=""))
+    write_old(tmp_path / "c.csv", old(), "", "x", old(bike=""))
+    write_old(tmp_path / "d.csv", other, old(station="3184"))
+    report = load_folder(trips, tmp_path)
+    assert (report.trips, report.repeated, report.left_out) == (5, 3, 1)
+    assert rows(trips, "SOURCE_FILE, END_STATION_ID, START_STATION_ID, BIKEID", "1, STARTTIME, 2 DESC") == [
+        ("schema1/a.csv.gz", "3199", "3183", 31929),
+        ("schema1/a.csv.gz", "3199", "3183", 31929),
+        ("schema1/b.csv.gz", "3200", "3183", 31929),
+        ("schema1/b.csv.gz", "3199", "3183", None),
+        ("schema1/d.csv.gz", "3199", "3184", 31929),
+    ]
+
+
 def test_a_trip_that_came_before_is_not_loaded_from_a_later_file(trips: Session, tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()

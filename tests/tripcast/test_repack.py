@@ -101,6 +101,7 @@ def test_commas_in_quotes_are_no_fields(tmp_path: Path) -> None:
     [
         (ROW + ",9", "16 fields where the header has 15"),
         (ROW.rsplit(",", 1)[0], "14 fields where the header has 15"),
+        (ROW + "," * 256, "271 fields where the header has 15"),
         ("\x00\x01" + ROW, "binary"),
         (ROW.replace("Newport", '"Newport'), "quote"),
     ],

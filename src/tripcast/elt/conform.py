@@ -17,6 +17,7 @@ from snowflake.snowpark import functions as F
 
 from tripcast import names
 from tripcast.elt import report
+from tripcast.elt.forgotten import keep_out, remove_staged, ride_hash
 from tripcast.elt.manifest import FileEntry
 from tripcast.elt.report import Issue
 from tripcast.sources.formats import SCHEMA1, SCHEMA2, Schema
@@ -32,6 +33,7 @@ _TIME_FORMATS = {
     "{0} LIKE '%/%/__ %'": "MM/DD/YY HH24:MI",  # 5/1/17 0:03
 }
 _NULLS = r"'', 'NULL', '\\N'"
+_REPEATED = "REPEATED_ROWS"
 ISSUES_PER_REASON = 100  # lines that are named of each file
 
 
@@ -64,6 +66,8 @@ class _Rules:
         columns: column of TRIPS -> expression over the raw columns; may use STARTTIME and STOPTIME once they are typed.
         start, stop: raw columns of the times.
         key: columns of TRIPS that say which trip it is.
+        marks: name (START_AT and STOP_AT are the times) -> expression over the raw columns; rows of the same trip agree
+            in these, and few others do; no trip is without the first.
         required: raw column that must be there, if any.
     """
 
@@ -72,6 +76,7 @@ class _Rules:
     start: str
     stop: str
     key: tuple[str, ...]
+    marks: dict[str, str]
     required: str | None = None
 
 
@@ -97,6 +102,7 @@ _SCHEMA1 = _Rules(
     "STARTTIME",
     "STOPTIME",
     ("STARTTIME", "BIKEID", "STOPTIME", "START_STATION_ID", "END_STATION_ID"),
+    {"START_AT": _time("STARTTIME"), "MARK_BIKE": _number("BIKEID", 9)},
 )
 _SCHEMA2 = _Rules(
     SCHEMA2,
@@ -120,9 +126,18 @@ _SCHEMA2 = _Rules(
     "STARTED_AT",
     "ENDED_AT",
     ("RIDE_ID",),
+    {"MARK_RIDE": _text("RIDE_ID")},
     "RIDE_ID",
 )
 RULES = {1: _SCHEMA1, 2: _SCHEMA2}
+
+
+def raw_hash(rules: _Rules) -> str:
+    """The expression of a ride's hash over the raw columns, equal to that over TRIPS."""
+    if rules.schema.number == SCHEMA2.number:
+        return f"SHA2({_text('RIDE_ID')})"
+    moments = (_time(rules.start), _time(rules.stop))
+    return ride_hash("NULL", _number("BIKEID", 9), *moments, _text("START_STATION_ID"), _text("END_STATION_ID"))
 
 
 def _in_time(column: str) -> str:
@@ -134,7 +149,24 @@ def _quoted(texts: Sequence[str]) -> str:
     return ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
 
 
-def merge_statement(rules: _Rules, paths: Sequence[str], table: str = names.TRIPS) -> str:
+def repeated_statement(rules: _Rules, paths: Sequence[str]) -> str:
+    """The statement that notes in REPEATED_ROWS the marks that several raw rows share: how many, first and last file.
+
+    Putting whole rows into groups takes far more memory and time than their marks do, and hardly any trip is repeated.
+
+    Args:
+        rules: of the layout.
+        paths: stage paths of the files.
+    """
+    marks = ", ".join(f"{expression} AS {mark}" for mark, expression in rules.marks.items())
+    return f"""CREATE OR REPLACE TEMPORARY TABLE {_REPEATED} AS
+SELECT {", ".join(rules.marks)}, COUNT(*) AS N, MIN(SOURCE_FILE) AS FIRST_FILE, MAX(SOURCE_FILE) AS LAST_FILE
+FROM (SELECT {marks}, SOURCE_FILE FROM {rules.schema.raw_table} WHERE SOURCE_FILE IN ({_quoted(paths)}))
+WHERE {next(iter(rules.marks))} IS NOT NULL
+GROUP BY {", ".join(rules.marks)} HAVING COUNT(*) > 1"""
+
+
+def merge_statement(rules: _Rules, paths: Sequence[str], repeated: bool | None = None, table: str = names.TRIPS) -> str:
     """The statement that brings new trips from raw rows into TRIPS.
 
     A MERGE because it waits for another load's writes to TRIPS and then sees them.
@@ -142,23 +174,36 @@ def merge_statement(rules: _Rules, paths: Sequence[str], table: str = names.TRIP
     Args:
         rules: of the layout.
         paths: stage paths of the files.
+        repeated: only rows whose marks are in REPEATED_ROWS, each trip of them once; False: only the others; None: all,
+            since no marks are repeated.
         table: TRIPS.
     """
     columns = [*rules.columns, "SOURCE_FILE"]
     selected = ", ".join(f"{expression} AS {column}" for column, expression in rules.columns.items())
     complete = f" AND {_text(rules.required)} IS NOT NULL" if rules.required else ""
     same = " AND ".join(f"EQUAL_NULL(T.{column}, S.{column})" for column in rules.key)
+    rows = f"{rules.schema.raw_table} WHERE SOURCE_FILE IN ({_quoted(paths)})"
+    moments = {"START_AT": _time(rules.start), "STOP_AT": _time(rules.stop)}
+    if repeated is not None:
+        moments = {column: expression for column, expression in moments.items() if column not in rules.marks}
+        marks = ", ".join(f"{expression} AS {mark}" for mark, expression in rules.marks.items())
+        shared = " AND ".join(f"EQUAL_NULL(M.{mark}, R.{mark})" for mark in rules.marks)
+        join = (
+            f"JOIN {_REPEATED} R ON {shared}" if repeated else f"LEFT JOIN {_REPEATED} R ON {shared} WHERE R.N IS NULL"
+        )
+        rows = f"(SELECT M.* FROM (SELECT *, {marks} FROM {rows}) M {join})"
+    typed = ", ".join(f"{expression} AS {column}" for column, expression in moments.items())
+    once = (
+        f"QUALIFY ROW_NUMBER() OVER (PARTITION BY {', '.join(rules.key)} ORDER BY SOURCE_FILE) = 1" if repeated else ""
+    )
     return f"""MERGE INTO {table} T USING (
   -- in a query of its own: beside the raw columns of the same names, these would be the raw ones
   SELECT * FROM (
     SELECT {selected}, SOURCE_FILE
-    FROM (
-      SELECT *, {_time(rules.start)} AS START_AT, {_time(rules.stop)} AS STOP_AT
-      FROM {rules.schema.raw_table} WHERE SOURCE_FILE IN ({_quoted(paths)})
-    )
+    FROM (SELECT *, {typed} FROM {rows})
     WHERE {_in_time("START_AT")} AND {_in_time("STOP_AT")}{complete}
   )
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY {", ".join(rules.key)} ORDER BY SOURCE_FILE) = 1
+  {once}
 ) S ON {same}
 WHEN NOT MATCHED THEN INSERT ({", ".join(columns)}) VALUES ({", ".join(f"S.{column}" for column in columns)})"""
 
@@ -248,9 +293,11 @@ def conform(session: Session, entries: Sequence[FileEntry], stage: str = names.L
         number: {entry.staged_as: entry for entry in entries if entry.schema_number == number and entry.staged_as}
         for number in RULES
     }
+    forgotten: list[str] = []
     for number, files in layouts.items():
         if files:
-            session.sql(merge_statement(RULES[number], list(files))).collect()
+            forgotten += keep_out(session, RULES[number].schema, raw_hash(RULES[number]), files)
+            _merge(session, RULES[number], list(files))
     counts = _trips_of(session, paths)
     flawed = {row[0] for row in session.sql(_kept_issues_statement(paths)).collect()} if paths else set()
 
@@ -264,8 +311,23 @@ def conform(session: Session, entries: Sequence[FileEntry], stage: str = names.L
         suspects = {path: entry for path, entry in files.items() if not is_clean(entry)}
         if suspects:
             _note_issues(session, RULES[number], suspects, stage)
+    remove_staged(session, stage, forgotten)
     for entry in entries:
         entry.new_trips = counts.get(entry.staged_as, 0)
+
+
+def _merge(session: Session, rules: _Rules, paths: Sequence[str]) -> None:
+    """Brings the trips of one layout's raw rows into TRIPS, each once."""
+    session.sql(repeated_statement(rules, paths)).collect()
+    found = session.table(_REPEATED).group_by("FIRST_FILE", "LAST_FILE").agg(F.max("N").alias("N")).collect()
+    if not found:
+        session.sql(merge_statement(rules, paths)).collect()
+        return
+    session.sql(merge_statement(rules, paths, repeated=False)).collect()
+    # of more than two rows the first and the last file are not all
+    few = all(row["N"] == 2 for row in found)
+    chosen = sorted({file for row in found for file in (row["FIRST_FILE"], row["LAST_FILE"])}) if few else paths
+    session.sql(merge_statement(rules, chosen, repeated=True)).collect()
 
 
 def _trips_of(session: Session, paths: Sequence[str]) -> dict[str | None, int]:

@@ -47,15 +47,15 @@ def _with_group(pairs: DataFrame) -> DataFrame:
     return grouped
 
 
-def build_stations(session: Session) -> None:
-    """Makes STATION_ALIASES (id and name as in TRIPS -> station) and STATIONS (one row each) from TRIPS.
+def station_aliases(trips: DataFrame) -> DataFrame:
+    """What every pair of id and name in the trips stands for: STATION_ID and STATION_NAME, with what ``pairs`` says of it.
 
     A station's STATION_ID is the first id it had, which stays when others follow; its name is the latest.
     """
     station = Window.partition_by("GROUP_NAME")
     oldest = station.order_by(F.col("START_STATION_ID").is_null(), F.col("FIRST_START"), F.col("ID_KEY"))
     latest = station.order_by(F.col("START_STATION_NAME").is_null(), F.col("LAST_START").desc(), F.col("NAME_KEY"))
-    aliases = _with_group(pairs(session.table(names.TRIPS))).select(
+    return _with_group(pairs(trips)).select(
         "START_STATION_ID",
         "START_STATION_NAME",
         F.first_value("ID_KEY").over(oldest).alias("STATION_ID"),
@@ -66,13 +66,21 @@ def build_stations(session: Session) -> None:
         "LATITUDE",
         "LONGITUDE",
     )
-    aliases.write.save_as_table(names.STATION_ALIASES, mode="overwrite")
-    table = session.table(names.STATION_ALIASES)
-    table.group_by("STATION_ID", "STATION_NAME").agg(
+
+
+def stations(aliases: DataFrame) -> DataFrame:
+    """One row for each station of ``station_aliases``."""
+    return aliases.group_by("STATION_ID", "STATION_NAME").agg(
         F.sum("TRIPS").alias("TRIPS"),
         F.min("FIRST_START").cast("DATE").alias("FIRST_DAY"),
         F.max("LAST_START").cast("DATE").alias("LAST_DAY"),
         F.count_distinct("START_STATION_ID").alias("IDS"),
         F.avg("LATITUDE").alias("LATITUDE"),
         F.avg("LONGITUDE").alias("LONGITUDE"),
-    ).write.save_as_table(names.STATIONS, mode="overwrite")
+    )
+
+
+def build_stations(session: Session) -> None:
+    """Makes STATION_ALIASES (id and name as in TRIPS -> station) and STATIONS (one row each) from TRIPS."""
+    station_aliases(session.table(names.TRIPS)).write.save_as_table(names.STATION_ALIASES, mode="overwrite")
+    stations(session.table(names.STATION_ALIASES)).write.save_as_table(names.STATIONS, mode="overwrite")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from tripcast.sources import deflate
 from tripcast.sources.formats import BadFile
 
 CHUNK = 1 << 20
@@ -55,7 +56,7 @@ class LocalFile:
         checksum = size = 0
         with self.path.open("rb") as stream:
             while chunk := stream.read(CHUNK):
-                checksum = zlib.crc32(chunk, checksum)
+                checksum = deflate.crc32(chunk, checksum)
                 size += len(chunk)
         return f"crc32:{checksum:08x}:{size}"
 

@@ -1,0 +1,306 @@
+"""The level of the system and each station's part of it, as of every day: dynamic linear models (West and Harrison 1997).
+
+Trips of station ``s`` on day ``t`` are about ``size[s] * index[t]``: the index is what all stations have in common, and is
+not moved by stations that open or close. Its logarithm is a level that walks at random, plus weekday, holiday and weather;
+the weekend's effect walks too. A station's ratio to ``size * index`` is a level and a weekly shape that walk. Both are
+Kalman filters, so the state of each day has seen nothing after it: forecasts made from it are honest, and a further model
+may learn from their errors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tripcast.models.base import WEATHER
+from tripcast.models.lightgbm_panel import Days, Floats, Ints, Panel
+
+# Variances a day. They are round numbers near the best one-step errors of bike trips: a wide range does as well.
+_LEVEL_WALK = 0.006
+_WEEKEND_WALK = 0.001
+_INDEX_NOISE = 0.04
+_PART_LEVEL_WALK = 0.0015
+_PART_SHAPE_WALK = 0.0001  # of the prior variance
+_PART_NOISE = 0.03
+# an observation further off than so many standard deviations counts as that far
+_FAR = 4.0
+_LEAST_PART, _LEAST_TRIPS, _FAR_LEVEL = 0.02, 1e-3, 20.0
+_ALTERNATIONS = 8
+
+LEVEL, WEEKDAY, SEASON, HOLIDAY, TEMPERATURE, RAIN = (
+    "level",
+    "weekday",
+    "season",
+    "holiday",
+    "temperature",
+    "rain and snow",
+)
+_T_MAX, _RAIN, _SNOW, _DEPTH, _WIND = (
+    WEATHER.index(name) for name in ("TEMP_MAX", "PRECIPITATION", "SNOWFALL", "SNOW_DEPTH", "WIND")
+)
+
+
+@dataclass(frozen=True)
+class Design:
+    """Regressors of a dynamic linear model.
+
+    Args:
+        x: (days, regressors).
+        prior: standard deviation of each coefficient before anything is seen.
+        walk: variance by which it changes a day.
+        group: what each regressor is of, for explanations.
+    """
+
+    x: Floats
+    prior: Floats
+    walk: Floats
+    group: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Climate:
+    """What stands for weather that is unknown, and how rain and snow of a mean day act.
+
+    Args:
+        temperature: constant, sine and cosine of the highest temperature over the year; None if no day was measured.
+        wet: mean of each wet regressor over all days.
+        per_inch: by how much a wet regressor rises, on average, with an inch of the mean of its column.
+    """
+
+    temperature: Floats | None
+    wet: Floats
+    per_inch: Floats
+
+
+def _wet(weather: Floats) -> Floats:
+    """Regressors of rain, snow and wind, (days, 5)."""
+    rain, snow, depth, wind = (weather[:, column].astype(np.float64) for column in (_RAIN, _SNOW, _DEPTH, _WIND))
+    return np.stack([np.log1p(10 * rain), np.minimum(rain, 2), np.minimum(snow, 6) / 3, np.log1p(depth), wind / 5], 1)
+
+
+_WET_COLUMNS = [_RAIN, _RAIN, _SNOW, _DEPTH, _WIND]
+
+
+def climate_of(days: Days) -> Climate:
+    """What the measured days say."""
+    weather = days.weather.astype(np.float64)
+    found = np.isfinite(weather[:, _T_MAX])
+    temperature = None
+    if found.any():
+        turn = np.stack([np.ones(len(days)), np.sin(days.year_angle), np.cos(days.year_angle)], 1)[found]
+        # ridge: with less than a year the turn is not known
+        temperature = np.linalg.solve(turn.T @ turn + np.diag([1e-6, 5.0, 5.0]), turn.T @ weather[found, _T_MAX])
+    wet, columns = _wet(weather), weather[:, _WET_COLUMNS]
+    seen = np.isfinite(wet)
+    mean = np.where(seen, wet, 0).sum(0) / np.maximum(seen.sum(0), 1)
+    inches = np.where(seen, columns, 0).sum(0) / np.maximum(seen.sum(0), 1)
+    return Climate(temperature, mean, np.divide(mean, inches, out=np.zeros(len(mean)), where=inches > 0))
+
+
+def _weather_terms(days: Days, climate: Climate) -> tuple[Floats, Floats]:
+    """Highest temperature, and the wet regressors; those of a mean day are the mean over days, not of a drizzle."""
+    temperature = days.weather[:, _T_MAX].astype(np.float64)
+    if climate.temperature is None:
+        usual = np.full(len(days), 60.0)
+    else:
+        turn = np.stack([np.ones(len(days)), np.sin(days.year_angle), np.cos(days.year_angle)], 1)
+        usual = turn @ climate.temperature
+    temperature = np.where(np.isfinite(temperature), temperature, usual)
+    wet = np.where(days.usual[:, None], days.weather[:, _WET_COLUMNS] * climate.per_inch, _wet(days.weather))
+    return temperature, np.where(np.isfinite(wet), wet, climate.wet)
+
+
+def index_design(days: Days, climate: Climate, holidays: tuple[str, ...]) -> Design:
+    """Regressors of the logarithm of the index; the first is the level.
+
+    Args:
+        days: to describe.
+        climate: see ``climate_of``.
+        holidays: names that have a coefficient of their own: Thanksgiving is not as Columbus Day is.
+    """
+    temperature, wet = _weather_terms(days, climate)
+    # a holiday is a weekend's day of its own kind
+    weekend = ((days.weekday >= 5) | (days.holiday > 0)) * 1.0
+    warm = (temperature - 60) / 20
+    columns: list[tuple[Floats, float, float, str]] = [
+        (np.ones(len(days)), 1.0, _LEVEL_WALK, LEVEL),
+        (weekend - 2 / 7, 1.0, _WEEKEND_WALK, WEEKDAY),
+        *(((days.weekday == day) - 1 / 7, 0.3, 0.0, WEEKDAY) for day in (0, 1, 2, 3, 5)),
+        (days.holiday, 0.5, 0.0, HOLIDAY),
+        (days.near_holiday * (1 - weekend), 0.3, 0.0, HOLIDAY),
+        *(((days.holiday_name == name) * 1.0, 0.4, 0.0, HOLIDAY) for name in holidays),
+        (warm, 1.0, 0.0, TEMPERATURE),
+        (np.minimum(temperature - 45, 0) / 20, 0.5, 0.0, TEMPERATURE),
+        (np.maximum(temperature - 65, 0) / 20, 0.5, 0.0, TEMPERATURE),
+        (np.maximum(temperature - 82, 0) / 10, 0.5, 0.0, TEMPERATURE),
+        (weekend * warm, 0.3, 0.0, TEMPERATURE),
+        (weekend * np.maximum(temperature - 75, 0) / 10, 0.2, 0.0, TEMPERATURE),
+        *((wet[:, column], prior, 0.0, RAIN) for column, prior in enumerate((0.5, 0.5, 1.0, 0.5, 0.3))),
+        (weekend * wet[:, 0], 0.3, 0.0, RAIN),
+        (np.sin(days.year_angle), 0.2, 0.0, SEASON),
+        (np.cos(days.year_angle), 0.2, 0.0, SEASON),
+    ]
+    x, prior, walk, group = zip(*columns, strict=True)
+    return Design(np.stack(x, 1).astype(np.float64), np.array(prior), np.array(walk), group)
+
+
+def part_design(days: Days, climate: Climate) -> Design:
+    """Regressors of a station's ratio to the index; the first is its level."""
+    temperature, wet = _weather_terms(days, climate)
+    kind = np.where(days.holiday > 0, 6, days.weekday)
+    columns: list[tuple[Floats, float, float, str]] = [
+        (np.ones(len(days)), 0.5, _PART_LEVEL_WALK, LEVEL),
+        *(((kind == day) - 1 / 7, 0.4, _PART_SHAPE_WALK * 0.4**2, WEEKDAY) for day in range(1, 7)),
+        ((temperature - 60) / 20, 0.2, _PART_SHAPE_WALK * 0.2**2, TEMPERATURE),
+        (wet[:, 0], 0.1, _PART_SHAPE_WALK * 0.1**2, RAIN),
+    ]
+    x, prior, walk, group = zip(*columns, strict=True)
+    return Design(np.stack(x, 1).astype(np.float64), np.array(prior), np.array(walk), group)
+
+
+def kalman(y: Floats, design: Design, noise: Floats, start: float | Floats) -> tuple[Floats, Floats]:
+    """Filters many series with the same regressors at once: their gain is the same, as it does not depend on what is seen.
+
+    Args:
+        y: (series, days); NaN where nothing was seen: the state stays.
+        design: for the same days.
+        noise: variance of an observation, by day.
+        start: of the level.
+
+    Returns:
+        states (days, series, regressors) as of the end of each day, float32; innovations (series, days).
+    """
+    series, days = y.shape
+    width = design.x.shape[1]
+    state = np.zeros((series, width))
+    state[:, 0] = start
+    spread, walk = np.diag(design.prior**2), np.diag(design.walk)
+    states, errors = np.empty((days, series, width), np.float32), np.zeros((series, days), np.float32)
+    for day in range(days):
+        x = design.x[day]
+        spread = spread + walk
+        cross = spread @ x
+        variance = float(x @ cross + noise[day])
+        far = _FAR * np.sqrt(variance)
+        error = y[:, day] - state @ x
+        error = np.clip(np.where(np.isnan(error), 0.0, error), -far, far)
+        if np.isfinite(y[:, day]).any():
+            spread = spread - np.outer(cross, cross) / variance
+        state = state + np.outer(error / variance, cross)
+        states[day], errors[:, day] = state, error
+    return states, errors
+
+
+@dataclass(frozen=True)
+class Levels:
+    """States as of the end of each day.
+
+    Args:
+        size: trips of a station per unit of the index.
+        index: (days, regressors), innovations: (days,).
+        part: (days, stations, regressors).
+        climate, holidays: with which regressors are made.
+    """
+
+    size: Floats
+    index: Floats
+    innovations: Floats
+    part: Floats
+    climate: Climate
+    holidays: tuple[str, ...]
+
+    def designs(self, days: Days) -> tuple[Design, Design]:
+        """Regressors of other days."""
+        return index_design(days, self.climate, self.holidays), part_design(days, self.climate)
+
+    def forecast(self, designs: tuple[Design, Design], station: Ints, origin: Ints, day: Ints) -> Floats:
+        """Trips, for many rows.
+
+        Args:
+            designs: of the days to forecast.
+            station: row of each.
+            origin: day whose state is used.
+            day: row of the designs.
+        """
+        index = np.einsum("ij,ij->i", self.index[origin], designs[0].x[day].astype(np.float32))
+        part = np.einsum("ij,ij->i", self.part[origin, station], designs[1].x[day].astype(np.float32))
+        trips = np.exp(np.clip(index, -_FAR_LEVEL, _FAR_LEVEL)) * np.maximum(part, _LEAST_PART) * self.size[station]
+        return np.asarray(np.maximum(trips, _LEAST_TRIPS))
+
+    def contributions(
+        self, designs: tuple[Design, Design], station: Ints, origin: Ints, day: Ints
+    ) -> dict[str, Floats]:
+        """What makes the forecast, in its logarithm, by group; arguments as for ``forecast``.
+
+        A station's part is a sum: each term gets the share of the part's logarithm that it has of the part.
+        """
+        index = self.index[origin] * designs[0].x[day]
+        part = self.part[origin, station] * designs[1].x[day]
+        level = np.maximum(part[:, 0], _LEAST_PART)
+        whole = np.maximum(part.sum(axis=1), _LEAST_PART)
+        others = part[:, 1:].sum(axis=1)
+        scale = np.divide(np.log(whole / level), others, out=np.zeros(len(day)), where=np.abs(others) > 1e-9)
+        found = {group: np.zeros(len(day)) for group in dict.fromkeys((*designs[0].group, *designs[1].group))}
+        for column, group in enumerate(designs[0].group):
+            found[group] += index[:, column]
+        for column, group in enumerate(designs[1].group[1:], start=1):
+            found[group] += part[:, column] * scale
+        found[LEVEL] += np.log(level * self.size[station])
+        return found
+
+
+def two_way(trips: Floats, sizes: Floats | None = None) -> tuple[Floats, Floats]:
+    """Sizes of stations and index of days whose products have the same sums as trips, by station and by day.
+
+    Args:
+        trips: (stations, days), NaN where closed.
+        sizes: of stations, if they are known.
+    """
+    is_open = np.isfinite(trips).astype(np.float32)
+    seen = np.nan_to_num(trips)
+    by_station, by_day = seen.sum(1, dtype=np.float64), seen.sum(0, dtype=np.float64)
+    size = by_station / np.maximum(is_open.sum(1), 1) + 1e-3 if sizes is None else sizes
+    index = np.ones(trips.shape[1])
+    for _ in range(_ALTERNATIONS):
+        index = by_day / np.maximum(size.astype(np.float32) @ is_open, 1e-6)
+        if sizes is not None:
+            break
+        # half a trip on a day of average index: no station is nothing for ever
+        size = (by_station + 0.5 * index.mean()) / np.maximum(is_open @ index.astype(np.float32) + index.mean(), 1e-6)
+    return size, index
+
+
+def levels_of(panel: Panel, sizes: Floats | None = None) -> Levels:
+    """Filters the system and its stations over the days of a panel.
+
+    Args:
+        panel: see there.
+        sizes: of the stations; None to estimate them.
+    """
+    trips, days = panel.trips, panel.days
+    climate = climate_of(days)
+    holidays = tuple(sorted({name for name in days.holiday_name if name}))
+    size, index = two_way(trips, sizes)
+    open_size = np.maximum(size.astype(np.float32) @ np.isfinite(trips), 1e-6)
+    total = np.nansum(trips, axis=0, dtype=np.float64)
+    logarithm = np.where(np.isfinite(trips).any(axis=0), np.log((total + 1) / open_size), np.nan)
+    usual_total = max(float(np.median(total)), 1.0)
+    start = float(np.nanmedian(logarithm[:28]))
+    states, errors = kalman(
+        logarithm[None],
+        index_design(days, climate, holidays),
+        np.full(len(days), _INDEX_NOISE + 1 / usual_total),
+        start,
+    )
+    design = part_design(days, climate)
+    part = np.empty((len(days), len(size), design.x.shape[1]), np.float32)
+    index = np.maximum(index, 0.02 * np.median(index) + 1e-6)
+    mean = size * index.mean()
+    group = np.clip(np.log2(np.maximum(mean, 0.5)), -1, 7).astype(np.int64)
+    for value in np.unique(group):  # counting noise is about the same within a group
+        members = np.flatnonzero(group == value)
+        noise = _PART_NOISE + 1 / (mean[members].mean() * index / index.mean())
+        ratio = trips[members] / (size[members, None] * index[None])
+        part[:, members] = kalman(ratio, design, noise, 1.0)[0]
+    return Levels(size, states[:, 0], errors[0], part, climate, holidays)

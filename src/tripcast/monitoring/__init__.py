@@ -1,0 +1,1 @@
+"""Watches whether forecasts still hold."""

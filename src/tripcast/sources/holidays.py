@@ -1,0 +1,34 @@
+"""Public holidays, from the library ``holidays``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+# Jersey City's; New York's trips take "NY".
+COUNTRY, STATE = "US", "NJ"
+
+
+def public_holidays(years: Iterable[int], country: str = COUNTRY, state: str | None = STATE) -> list[tuple[date, str]]:
+    """Days of rest and what they are called, oldest first; days kept for a holiday on a weekend are among them.
+
+    Args:
+        years: of the calendar.
+        country: ISO 3166 code, such as ``US``.
+        state: code of a part of the country, such as ``NJ``; None for what the whole country keeps.
+
+    Raises:
+        ValueError: the library knows no such country or state.
+    """
+    import holidays
+
+    try:
+        found = holidays.country_holidays(country, subdiv=state, years=sorted(set(years)))
+    except NotImplementedError as error:
+        known = holidays.list_supported_countries()
+        if country not in known:
+            raise ValueError(
+                f"no holidays are known for country {country!r}: use an ISO 3166 code such as 'US'"
+            ) from error
+        raise ValueError(f"no state {state!r} in {country}: use one of {', '.join(known[country])}") from error
+    return sorted(found.items())
