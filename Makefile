@@ -7,16 +7,18 @@ HOME_DIR := .polynya
 TRIPS ?=
 WEATHER ?=
 TESTS ?= tests
+PORT ?= 8501
 
-.PHONY: help demo weather stop clean-demo test lint format bench clean
+.PHONY: help demo app weather stop clean-demo test lint format bench clean
 
 help: ## Lists what make can do
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-# What the demo needs; tests and benchmarks need more, PyTorch among it.
+# What the demo needs; the app, tests and benchmarks need more, PyTorch among it.
 $(VENV)/.installed: EXTRA = tripcast
+$(VENV)/.installed-app: EXTRA = app
 $(VENV)/.installed-dev: EXTRA = dev
-$(VENV)/.installed $(VENV)/.installed-dev: pyproject.toml
+$(VENV)/.installed $(VENV)/.installed-app $(VENV)/.installed-dev: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) ..."
@@ -30,6 +32,12 @@ demo: $(VENV)/.installed ## Starts the warehouse and runs the main job (TRIPS=fo
 	@eval "$$($(BIN)/polynya env --home $(HOME_DIR))" && $(BIN)/tripcast demo $(if $(TRIPS),--trips "$(TRIPS)")
 	@echo '  $(BIN)/polynya sql --home $(HOME_DIR) "SELECT * FROM TRIPCAST.PUBLIC.FORECAST LIMIT 5"'
 	@echo '  make stop                                              stops the warehouse; its data stays'
+
+# The app also opens on an empty warehouse and says which command makes what.
+app: $(VENV)/.installed-app ## Starts the warehouse and the planner's app at http://127.0.0.1:8501 (PORT=); Ctrl-C stops the app
+	@test -f $(HOME_DIR)/connections.toml || $(BIN)/polynya init --home $(HOME_DIR)
+	@$(BIN)/polynya start --home $(HOME_DIR)
+	@eval "$$($(BIN)/polynya env --home $(HOME_DIR))" && $(BIN)/tripcast app --port $(PORT)
 
 # The guide's weather listing: a folder of Parquet files that the demo's warehouse has as a share, from which the demo takes it.
 weather:

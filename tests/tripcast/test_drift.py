@@ -98,7 +98,7 @@ def rows_of(errors: Floats, first: date, cutoff: date) -> list[tuple[date, str, 
     """Two stations whose trips together have these errors: CUTOFF, STATION_ID, DAY, FORECAST, ACTUAL."""
     rows = []
     for number, error in enumerate(errors):
-        came = FORECAST * (2 + error) / (2 - error)
+        came = float(FORECAST * (2 + error) / (2 - error))
         day = first + timedelta(days=number)
         rows += [(cutoff, "A", day, 400.0, came * 0.75), (cutoff, "B", day, 600.0, came * 0.25)]
     return rows

@@ -37,6 +37,8 @@ def app(connection: str | None, port: int, address: str, browser: bool) -> None:
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
+        "theme.light.primaryColor": "#2a6db0",
+        "theme.dark.primaryColor": "#3a7fc2",
     }
     listed = [f"--{name}={value}" for name, value in options.items()]
     command = [sys.executable, "-m", "streamlit", "run", str(script), *listed]

@@ -213,18 +213,20 @@ def models(connection: str | None, as_json: bool) -> None:
 
 @click.command()
 @connection_option
-@click.argument("station")
+@click.argument("station", required=False)
 @click.option("--day", type=Day(), help="Only this day. Default: all that are forecast.")
 @click.option("--model", type=Model(), help="Whose forecast. Default: the newest.")
 @json_option
-def explain(connection: str | None, station: str, day: date | None, model: str | None, as_json: bool) -> None:
-    """Says what pushed STATION's forecast up or down, in trips. STATION is an id, a name or a part of one.
+def explain(connection: str | None, station: str | None, day: date | None, model: str | None, as_json: bool) -> None:
+    """Says what pushed STATION's forecast up or down, in trips. STATION is an id, a name or a part of one; without it, the
+    station with the most trips is taken.
 
     Example: tripcast explain "Grove St PATH" --day 2021-04-01
     """
-    from tripcast.lineage.explain import explanations
+    from tripcast.lineage.explain import busiest, explanations
 
     with warehouse(connection, "FORECAST") as session:
+        station = station or busiest(session)
         found = explanations(session, station, day, model)
     if as_json:
         echo_json([asdict(row) for row in found])

@@ -75,6 +75,19 @@ def explanations(session: Session, station: str, day: date | None = None, model:
     ]
 
 
+def busiest(session: Session) -> str:
+    """The station of which the most trips are forecast.
+
+    Raises:
+        LookupError: nothing is forecast.
+    """
+    rows = session.table(names.FORECAST).group_by("STATION_ID").agg(F.sum("FORECAST").alias("N"))
+    found = rows.sort(F.col("N").desc(), "STATION_ID").limit(1).collect()
+    if not found:
+        raise LookupError(f"{names.FORECAST} is empty: tripcast forecast fills it")
+    return str(found[0]["STATION_ID"])
+
+
 def find_station(session: Session, station: str) -> tuple[str, str]:
     """Id and name of a station.
 

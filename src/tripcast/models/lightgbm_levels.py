@@ -130,6 +130,9 @@ def index_design(days: Days, climate: Climate, holidays: tuple[str, ...]) -> Des
         (days.holiday, 0.5, 0.0, HOLIDAY),
         (days.near_holiday * (1 - weekend), 0.3, 0.0, HOLIDAY),
         *(((days.holiday_name == name) * 1.0, 0.4, 0.0, HOLIDAY) for name in holidays),
+        # the level of a week that many spend elsewhere must not be taken for that of January
+        (days.year_end * (1 - weekend), 0.3, 0.0, HOLIDAY),
+        (days.year_end * weekend, 0.2, 0.0, HOLIDAY),
         (warm, 1.0, 0.0, TEMPERATURE),
         (np.minimum(temperature - 45, 0) / 20, 0.5, 0.0, TEMPERATURE),
         (np.maximum(temperature - 65, 0) / 20, 0.5, 0.0, TEMPERATURE),
@@ -241,7 +244,9 @@ class Levels:
         whole = np.maximum(part.sum(axis=1), _LEAST_PART)
         others = part[:, 1:].sum(axis=1)
         scale = np.divide(np.log(whole / level), others, out=np.zeros(len(day)), where=np.abs(others) > 1e-9)
-        found = {group: np.zeros(len(day)) for group in dict.fromkeys((*designs[0].group, *designs[1].group))}
+        found: dict[str, Floats] = {
+            group: np.zeros(len(day)) for group in dict.fromkeys((*designs[0].group, *designs[1].group))
+        }
         for column, group in enumerate(designs[0].group):
             found[group] += index[:, column]
         for column, group in enumerate(designs[1].group[1:], start=1):

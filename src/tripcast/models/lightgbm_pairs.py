@@ -37,6 +37,7 @@ COLUMNS: dict[str, str] = {
     "season_cosine": SEASON,
     "holiday": HOLIDAY,
     "near_holiday": HOLIDAY,
+    "year_end": HOLIDAY,
     **{f"day_{name.lower()}": TEMPERATURE if name.startswith("TEMP") else RAIN for name in WEATHER},
     "rain_before": RAIN,
     "warmer_than_month": TEMPERATURE,
@@ -133,6 +134,7 @@ class Pairs:
         yield np.cos(days.year_angle[day])
         yield days.holiday[day]
         yield days.near_holiday[day]
+        yield days.year_end[day]
         for column in range(len(WEATHER)):
             values = days.weather[day, column]
             yield np.where(days.usual[day], np.nan, values) if column in _WET else values

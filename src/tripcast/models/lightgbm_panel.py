@@ -48,6 +48,14 @@ class Days:
     def __len__(self) -> int:
         return len(self.day)
 
+    @property
+    def year_end(self) -> npt.NDArray[np.bool_]:
+        """Days from Christmas Eve to New Year's Day: holidays and what lies between them."""
+        month = self.day.astype("datetime64[M]")
+        day = (self.day - month.astype("datetime64[D]")).astype(np.int64) + 1
+        of_year = month.astype(np.int64) % 12 + 1
+        return ((of_year == 12) & (day >= 24)) | ((of_year == 1) & (day == 1))
+
 
 @dataclass(frozen=True)
 class Panel:

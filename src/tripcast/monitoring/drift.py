@@ -87,7 +87,7 @@ def watch(reference: DataFrame, came: DataFrame) -> DataFrame:
         .group_by("DAY")
         .agg(F.sum(F.iff(F.col("KNOWN_RESIDUAL") < F.col("RESIDUAL"), F.lit(1), F.lit(0))).alias("BELOW"))
     )
-    share = (F.col("BELOW") + F.lit(0.5)) / (F.col("REFERENCE_DAYS") + F.lit(1))
+    share = (F.col("BELOW").cast("FLOAT") + F.lit(0.5)) / (F.col("REFERENCE_DAYS") + F.lit(1))
     enough = F.col("REFERENCE_DAYS") >= F.lit(MIN_REFERENCE_DAYS)
     score = F.iff(enough, F.ln(share / (F.lit(1.0) - share)) * F.lit(_UNIT), F.lit(None).cast("FLOAT"))
     scored = new.join(below, "DAY", "left").select("DAY", "ACTUAL", "FORECAST", score.alias("SCORE"))

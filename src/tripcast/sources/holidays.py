@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-# Jersey City's; New York's trips take "NY".
-COUNTRY, STATE = "US", "NJ"
+# What the whole country keeps. States have more (New Jersey: Lincoln's birthday, election day), on which trips are as usual.
+COUNTRY, STATE = "US", None
 
 
 def public_holidays(years: Iterable[int], country: str = COUNTRY, state: str | None = STATE) -> list[tuple[date, str]]:
