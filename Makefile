@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 HOME_DIR := .polynya
 TRIPS ?=
 WEATHER ?=
+TABNET ?=
 TESTS ?= tests
 PORT ?= 8501
 
@@ -14,18 +15,19 @@ PORT ?= 8501
 help: ## Lists what make can do
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-# What the demo needs; the app, tests and benchmarks need more, PyTorch among it.
+# What the demo needs; the app, TabNet (PyTorch, which is large), tests and benchmarks need more.
 $(VENV)/.installed: EXTRA = tripcast
+$(VENV)/.installed-tabnet: EXTRA = tripcast,tabnet
 $(VENV)/.installed-app: EXTRA = app
 $(VENV)/.installed-dev: EXTRA = dev
-$(VENV)/.installed $(VENV)/.installed-app $(VENV)/.installed-dev: pyproject.toml
+$(VENV)/.installed $(VENV)/.installed-tabnet $(VENV)/.installed-app $(VENV)/.installed-dev: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) ..."
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[$(EXTRA)]'
 	@touch $@
 
-demo: $(VENV)/.installed ## Starts the warehouse and runs the main job (TRIPS=folder of trip files, WEATHER=GHCN daily file)
+demo: $(VENV)/.installed$(if $(TABNET),-tabnet) ## Starts the warehouse and runs the main job (TRIPS=folder of trip files, WEATHER=GHCN daily file, TABNET=yes)
 	@test -f $(HOME_DIR)/connections.toml || $(BIN)/polynya init --home $(HOME_DIR)
 	@$(BIN)/polynya start --home $(HOME_DIR)
 	@test -z "$(WEATHER)" || $(MAKE) --no-print-directory weather
