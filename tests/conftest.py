@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +16,13 @@ from polynya.server.local import Warehouse
 
 DATABASE = "TESTS"
 _schemas = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _errors_as_users_see_them() -> None:
+    """The connector puts query ids into its errors' texts where its logger is at INFO, as Streamlit leaves it."""
+    for name in ("snowflake.connector", "snowflake.connector.errors"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @pytest.fixture(scope="session")
