@@ -19,8 +19,12 @@ _schemas = itertools.count(1)
 
 
 @pytest.fixture(autouse=True)
-def _errors_as_users_see_them() -> None:
-    """The connector puts query ids into its errors' texts where its logger is at INFO, as Streamlit leaves it."""
+def _connector_as_imported() -> None:
+    """Undoes what Streamlit does to the connector of the whole process.
+
+    It sets another style of binds, and a level of logging at which errors' texts hold query ids.
+    """
+    snowflake.connector.paramstyle = "pyformat"
     for name in ("snowflake.connector", "snowflake.connector.errors"):
         logging.getLogger(name).setLevel(logging.WARNING)
 

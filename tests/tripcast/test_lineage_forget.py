@@ -29,8 +29,8 @@ def loaded(session: Session, tmp_path: Path) -> tuple[Session, Path]:
         old(start="2018-03-02 08:00:00.2500", bike="77"),
         old(start="2018-03-02 09:00:00.2500", bike="78"),
     )
-    write_new(tmp_path / "JC-202102-citibike-tripdata.csv", new(ride="AAA"), new(ride="BBB"), new(ride="CCC"))
-    write_new(tmp_path / "JC-202103-citibike-tripdata.csv", new(ride="AAA"), new(ride="DDD"))
+    write_new(tmp_path / "JC-202102-citibike-tripdata.csv", new(ride="A-RIDE"), new(ride="BBB"), new(ride="CCC"))
+    write_new(tmp_path / "JC-202103-citibike-tripdata.csv", new(ride="A-RIDE"), new(ride="DDD"))
     load_folder(session, tmp_path)
     return session, tmp_path
 
@@ -46,7 +46,7 @@ def rides(session: Session, table: str = "TRIPS") -> list[str]:
     return [row[0] for row in rows]
 
 
-ALL = ["77@2018-03-01", "77@2018-03-02", "78@2018-03-02", "AAA", "BBB", "CCC", "DDD"]
+ALL = ["77@2018-03-01", "77@2018-03-02", "78@2018-03-02", "A-RIDE", "BBB", "CCC", "DDD"]
 
 
 def test_a_ride_goes_from_every_table_and_file(loaded: tuple[Session, Path]) -> None:
@@ -57,14 +57,14 @@ def test_a_ride_goes_from_every_table_and_file(loaded: tuple[Session, Path]) -> 
     session.use_schema(home)
     session.sql(f"CREATE TABLE TESTS.RUN_LEFT.TRIPS CLONE {home}.TRIPS").collect()
     assert rides(session) == ALL
-    done = forget(session, ["AAA"])
+    done = forget(session, ["A-RIDE"])
     history = session.sql("SELECT QUERY_TEXT FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY_BY_SESSION())").collect()
     assert len(history) > 20
-    assert not [row[0] for row in history if "AAA" in row[0]]
+    assert not [row[0] for row in history if "A-RIDE" in row[0]]
     for table in ("TRIPS", late.table(CLONE), early.table(CLONE), "TESTS.RUN_LEFT.TRIPS"):
-        assert rides(session, table) == [ride for ride in ALL if ride != "AAA"], table
+        assert rides(session, table) == [ride for ride in ALL if ride != "A-RIDE"], table
     session.sql("DROP SCHEMA TESTS.RUN_LEFT").collect()
-    assert session.sql("SELECT COUNT(*) FROM RAW_SCHEMA2 WHERE RIDE_ID = 'AAA'").collect()[0][0] == 0
+    assert session.sql("SELECT COUNT(*) FROM RAW_SCHEMA2 WHERE RIDE_ID = 'A-RIDE'").collect()[0][0] == 0
     assert [Path(row["name"]).name for row in session.sql("LIST @LOAD_STAGE").collect()] == [
         "JC-201803-citibike-tripdata.csv.gz"
     ]
@@ -82,13 +82,13 @@ def test_rides_are_named_by_bike_and_start_or_by_bike(loaded: tuple[Session, Pat
 
 def test_forgotten_rides_do_not_come_back(loaded: tuple[Session, Path]) -> None:
     session, folder = loaded
-    forget(session, ["AAA"])
+    forget(session, ["A-RIDE"])
     forget(session, bike=77)
     load_folder(session, folder)  # nothing is new
     left = ["78@2018-03-02", "BBB", "CCC", "DDD"]
     assert rides(session) == left
     # the files are published anew, with a ride more
-    write_new(folder / "JC-202103-citibike-tripdata.csv", new(ride="AAA"), new(ride="DDD"), new(ride="EEE"))
+    write_new(folder / "JC-202103-citibike-tripdata.csv", new(ride="A-RIDE"), new(ride="DDD"), new(ride="EEE"))
     write_old(
         folder / "JC-201803-citibike-tripdata.csv",
         old(start=OLD_START, bike="77"),
@@ -97,7 +97,7 @@ def test_forgotten_rides_do_not_come_back(loaded: tuple[Session, Path]) -> None:
     )
     load_folder(session, folder)
     assert rides(session) == ["78@2018-03-02", "79@2018-03-03", "BBB", "CCC", "DDD", "EEE"]
-    for table, key in (("RAW_SCHEMA1", "BIKEID = '77'"), ("RAW_SCHEMA2", "RIDE_ID = 'AAA'")):
+    for table, key in (("RAW_SCHEMA1", "BIKEID = '77'"), ("RAW_SCHEMA2", "RIDE_ID = 'A-RIDE'")):
         assert session.sql(f"SELECT COUNT(*) FROM {table} WHERE {key}").collect()[0][0] == 0
     assert session.sql("LIST @LOAD_STAGE").collect() == []
 
@@ -112,5 +112,5 @@ def test_what_cannot_be_forgotten_is_refused(loaded: tuple[Session, Path]) -> No
         forget(session, ["77@yesterday"])
     session.sql("UPDATE LOAD_FILES SET STATUS = 'STAGED' WHERE SCHEMA_NUMBER = 1").collect()
     with pytest.raises(LoadPending, match="tripcast load"):
-        forget(session, ["AAA"])
+        forget(session, ["A-RIDE"])
     assert rides(session) == ALL
