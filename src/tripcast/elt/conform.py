@@ -150,9 +150,10 @@ def _quoted(texts: Sequence[str]) -> str:
 
 
 def repeated_statement(rules: _Rules, paths: Sequence[str]) -> str:
-    """The statement that notes in REPEATED_ROWS the marks that several raw rows share: how many, first and last file.
+    """The statement that notes in REPEATED_ROWS the marks that several raw rows share: how many, and two of their files.
 
     Putting whole rows into groups takes far more memory and time than their marks do, and hardly any trip is repeated.
+    For the same reason files are noted by the hashes of their names, the least and the greatest.
 
     Args:
         rules: of the layout.
@@ -160,7 +161,8 @@ def repeated_statement(rules: _Rules, paths: Sequence[str]) -> str:
     """
     marks = ", ".join(f"{expression} AS {mark}" for mark, expression in rules.marks.items())
     return f"""CREATE OR REPLACE TEMPORARY TABLE {_REPEATED} AS
-SELECT {", ".join(rules.marks)}, COUNT(*) AS N, MIN(SOURCE_FILE) AS FIRST_FILE, MAX(SOURCE_FILE) AS LAST_FILE
+SELECT {", ".join(rules.marks)}, COUNT(*) AS N,
+  MIN(HASH(SOURCE_FILE)) AS LEAST_FILE, MAX(HASH(SOURCE_FILE)) AS GREATEST_FILE
 FROM (SELECT {marks}, SOURCE_FILE FROM {rules.schema.raw_table} WHERE SOURCE_FILE IN ({_quoted(paths)}))
 WHERE {next(iter(rules.marks))} IS NOT NULL
 GROUP BY {", ".join(rules.marks)} HAVING COUNT(*) > 1"""
@@ -319,15 +321,22 @@ def conform(session: Session, entries: Sequence[FileEntry], stage: str = names.L
 def _merge(session: Session, rules: _Rules, paths: Sequence[str]) -> None:
     """Brings the trips of one layout's raw rows into TRIPS, each once."""
     session.sql(repeated_statement(rules, paths)).collect()
-    found = session.table(_REPEATED).group_by("FIRST_FILE", "LAST_FILE").agg(F.max("N").alias("N")).collect()
-    if not found:
+    most = session.table(_REPEATED).agg(F.max("N")).collect()[0][0]
+    if most is None:
         session.sql(merge_statement(rules, paths)).collect()
         return
     session.sql(merge_statement(rules, paths, repeated=False)).collect()
-    # of more than two rows the first and the last file are not all
-    few = all(row["N"] == 2 for row in found)
-    chosen = sorted({file for row in found for file in (row["FIRST_FILE"], row["LAST_FILE"])}) if few else paths
+    # of more than two rows the two files are not all
+    chosen = _files_of_repeated(session, paths) if most == 2 else paths
     session.sql(merge_statement(rules, chosen, repeated=True)).collect()
+
+
+def _files_of_repeated(session: Session, paths: Sequence[str]) -> list[str]:
+    """The files that REPEATED_ROWS notes."""
+    ends = session.table(_REPEATED)
+    noted = ends.select(F.col("LEAST_FILE").alias("FILE")).union(ends.select(F.col("GREATEST_FILE").alias("FILE")))
+    files = session.create_dataframe([[path] for path in paths], ["SOURCE_FILE"])
+    return [row[0] for row in files.join(noted, F.hash("SOURCE_FILE") == F.col("FILE"), "left_semi").sort("SOURCE_FILE").collect()]
 
 
 def _trips_of(session: Session, paths: Sequence[str]) -> dict[str | None, int]:
