@@ -16,10 +16,14 @@ from tripcast.training import tables
 
 CUTOFF = date(2021, 2, 28)
 H = 30
-HISTORY = 35
+HISTORY = 56
 MODEL_ID = "aaaaaaaa_0000_11f1_b782_02fc00000001"
 EARLIER_ID = "bbbbbbbb_0000_11f1_b782_02fc00000001"
+WEEK = (1.1, 1.15, 1.2, 1.15, 1.05, 0.7, 0.65)  # Monday to Sunday
 NAMES = ("Grove St PATH", "Hamilton Park", "Newport <Pkwy>", "Sip Ave", "Marin Light Rail", "Harborside")
+
+
+_EARLIER = (date(2020, 10, 1), date(2020, 11, 1), date(2020, 12, 1), date(2021, 1, 1), date(2021, 2, 1))
 
 
 def fill(session: Session, stations: int = len(NAMES)) -> None:
@@ -28,7 +32,7 @@ def fill(session: Session, stations: int = len(NAMES)) -> None:
     random = np.random.default_rng(5)
     ids = [f"S{number:04}" for number in range(stations)]
     titles = [NAMES[number] if number < len(NAMES) else f"Street {number}" for number in range(stations)]
-    level = 30.0 / (1 + np.arange(stations) % 40)
+    level = 30.0 / (1 + np.arange(stations) % 40) ** 0.7
     put(
         session,
         "STATIONS",
@@ -49,7 +53,7 @@ def fill(session: Session, stations: int = len(NAMES)) -> None:
             {
                 "STATION_ID": np.repeat(ids, len(days)),
                 "DAY": days * stations,
-                "TRIPS": random.poisson(np.repeat(level, len(days))),
+                "TRIPS": random.poisson(np.outer(level, [WEEK[day.weekday()] for day in days]).ravel()),
             }
         ),
     )
@@ -61,15 +65,19 @@ def fill(session: Session, stations: int = len(NAMES)) -> None:
 def _forecast(session: Session, ids: list[str], level: np.ndarray) -> None:
     tables.table(session, "FORECAST")
     count = len(ids)
-    spread = np.sqrt(np.repeat(level, H))
-    mean = np.repeat(level, H)
-    explained = [json.dumps({"usual level": value + 3, "season": -4.5, "weekday": 1.5}) for value in mean]
+    days = [CUTOFF + timedelta(days=step) for step in range(1, H + 1)]
+    mean = np.outer(level, [WEEK[day.weekday()] for day in days]).ravel()
+    spread, usual = np.sqrt(mean), np.repeat(level, H)
+    explained = [
+        json.dumps({"usual level": round(one + 4.5, 2), "season": -4.5, "weekday": round(value - one, 2)})
+        for one, value in zip(usual, mean, strict=True)
+    ]
     rows = pd.DataFrame(
         {
             "MODEL": "lightgbm",
             "CUTOFF": CUTOFF,
             "STATION_ID": np.repeat(ids, H),
-            "DAY": [CUTOFF + timedelta(days=step) for step in range(1, H + 1)] * count,
+            "DAY": days * count,
             "H": list(range(1, H + 1)) * count,
             "FORECAST": mean,
             "LOW_80": np.maximum(mean - 1.3 * spread, 0),
@@ -132,8 +140,12 @@ def _runs(session: Session, titles: list[str], ids: list[str]) -> None:
         session.sql(f"ALTER TABLE {table} SET TAG MODEL_ID_TAG = '{MODEL_ID}'").collect()
     scored = pd.DataFrame(
         [
-            (date(2021, 3, 1), MODEL_ID, "lightgbm", key, 28, 2.0, 0.35, 0.55, -0.04, 0.8, 0.95, title)
-            for key, title in [(None, None), *zip(ids, titles, strict=True)]
+            (date(2021, 3, 1), MODEL_ID, "lightgbm", key, 28, 2.0 - 0.04 * number, 0.35 + 0.01 * number, 0.55, -0.04, 0.8, 0.95, title)
+            for number, (key, title) in enumerate([(None, None), *zip(ids, titles, strict=True)])
+        ]
+        + [
+            (day, EARLIER_ID, "lightgbm", None, 28, 2.0, wape, naive, 0.02, 0.8, 0.95, None)
+            for day, wape, naive in zip(_EARLIER, (0.31, 0.33, 0.38, 0.42, 0.37), (0.5, 0.52, 0.61, 0.66, 0.58), strict=True)
         ],
         columns=["RUN_DATE", "MODEL_ID", "MODEL", "STATION_ID", "N", "MAE", "WAPE", "NAIVE_WAPE", "BIAS", "COVERAGE_80", "COVERAGE_95", "STATION_NAME"],
     )  # fmt: skip

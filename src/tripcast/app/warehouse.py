@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -74,11 +75,17 @@ def own_session() -> Session:
     """
     if running_in_sis():
         return session()
-    try:
-        named = dict(st.secrets.get("connections", {}).get(CONNECTION, {}))
-    except StreamlitSecretNotFoundError:
-        named = {}
+    named = dict(secrets("connections").get(CONNECTION, {}))
     return Session.builder.configs(named).create() if named else connect()
+
+
+def secrets(section: str) -> Mapping[str, Any]:
+    """A section of the app's secrets; empty if there is none."""
+    try:
+        found: Mapping[str, Any] = st.secrets.get(section, {})
+    except StreamlitSecretNotFoundError:
+        return {}
+    return found
 
 
 def forget() -> None:

@@ -62,4 +62,4 @@ def _one_station(session: Session, made: Made, picked: list[str], titles: dict[s
     came = data.history(session, key, made.cutoff - timedelta(days=back - 1), made.last_day)
     ahead = data.cells(session, made, (key,), made.first_day, made.last_day)
     st.altair_chart(charts.station_chart(came, ahead), width="stretch")
-    st.caption("Dark band: the 80 % interval; light band: the 95 % interval.")
+    st.caption("Inner band: the 80 % interval; outer band: the 95 % interval.")

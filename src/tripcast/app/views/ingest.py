@@ -13,9 +13,11 @@ from snowflake.snowpark import Session
 
 from tripcast import names, pipeline
 from tripcast.app import data, warehouse
+from tripcast.app.airflow import Airflow, AirflowTrouble, carry_out, configured
 from tripcast.app.jobs import DONE, RUNNING, Job, Jobs, Say
 from tripcast.app.views import parts
 from tripcast.connection import use_database
+from tripcast.lineage import runs
 from tripcast.models import LEARNERS
 from tripcast.sources.synthetic import next_month
 
@@ -41,12 +43,12 @@ def page(session: Session) -> None:
         )
         return
     st.write(f"Trips are loaded up to **{last:%d %b %Y}**.")
-    _form(session, month_to_load(last))
+    airflow = configured(warehouse.secrets("airflow"))
+    _form(session, month_to_load(last), airflow)
     _watch()
-    url = os.environ.get("AIRFLOW_API_URL")
     st.caption(
-        f"Airflow is at {url}; this page does not start runs there, it runs the taskflow itself."
-        if url
+        f"Months are run by Airflow at {airflow.url} (DAG {airflow.dag}), also when this page is closed."
+        if airflow
         else "Airflow is not configured (AIRFLOW_API_URL): the app runs the monthly taskflow itself."
     )
 
@@ -57,7 +59,7 @@ def month_to_load(last: date) -> str:
     return f"{following:%Y-%m}"
 
 
-def _form(session: Session, month: str) -> None:
+def _form(session: Session, month: str, airflow: Airflow | None) -> None:
     busy = (current := jobs().current) is not None and current.state == RUNNING
     with st.form("ingest"):
         left, right = st.columns(2)
@@ -70,16 +72,16 @@ def _form(session: Session, month: str) -> None:
             os.environ.get(FOLDER, ""),
             key="folder",
             placeholder="empty: the published files",
-            help="On the machine on which the app runs.",
+            help=f"On the machine on which {'Airflow' if airflow else 'the app'} runs.",
         )
         pressed = st.form_submit_button("Run the month", type="primary", icon=":material/play_arrow:", disabled=busy)
     if not pressed:
         return
-    if trouble := refusal(chosen, folder):
+    if trouble := refusal(chosen, "" if airflow else folder):
         st.error(trouble)
         return
     place = session.get_fully_qualified_current_schema()
-    if jobs().start(f"Month {chosen}", lambda say: run_month(place, chosen, folder, model, say)):
+    if jobs().start(f"Month {chosen}", lambda say: run_month(place, chosen, folder, model, say, airflow)):
         st.rerun()  # the button rests while the work goes on
     st.warning("Another month is being run.")
 
@@ -95,8 +97,8 @@ def refusal(month: str, folder: str) -> str | None:
     return None
 
 
-def run_month(place: str, month: str, folder: str, model: str, say: Say) -> Any:
-    """Runs the monthly taskflow in a session of its own; answers its run.
+def run_month(place: str, month: str, folder: str, model: str, say: Say, airflow: Airflow | None = None) -> Any:
+    """Runs the monthly taskflow, in Airflow or in a session of its own; answers its run.
 
     Args:
         place: the schema, with its database.
@@ -104,13 +106,26 @@ def run_month(place: str, month: str, folder: str, model: str, say: Say) -> Any:
         folder: of trip files; empty for the published ones.
         model: name of a learner, or the champion.
         say: told what is done.
+        airflow: that runs it; None to run it here.
+
+    Raises:
+        AirflowTrouble: Airflow does not run it to its end, or in another warehouse.
     """
+    if airflow is not None:
+        day = next_month(date.fromisoformat(f"{month}-01"))
+        wishes = {"run_date": f"{day:%Y_%m_%d}", "trips": folder or None, "model": model}
+        model_id = carry_out(airflow, wishes, say)
     opened = warehouse.own_session()
     try:
         if not warehouse.running_in_sis():
             database, schema = (part.strip('"') for part in place.split("."))
             use_database(opened, database, schema)
-        return pipeline.month(opened, month, Path(folder).expanduser() if folder else None, model=model, say=say)
+        if airflow is None:
+            return pipeline.month(opened, month, Path(folder).expanduser() if folder else None, model=model, say=say)
+        try:
+            return runs.find(opened, model_id)
+        except runs.NoSuchRun as error:
+            raise AirflowTrouble(f"Airflow ran the month in another place: {place} has no run {model_id}") from error
     finally:
         if not warehouse.running_in_sis():
             opened.close()
