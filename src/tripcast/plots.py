@@ -21,23 +21,20 @@ _WIDTH = 12
 
 
 @contextmanager
-def _figure(target: Path, rows: int, height: float, width: float = _WIDTH) -> Iterator[list[Any]]:
-    """Axes below one another, saved as a PNG file at the end; the file's folder is made."""
-    import matplotlib
+def picture(target: Path, rows: int, height: float, width: float = _WIDTH) -> Iterator[list[Any]]:
+    """Axes below one another, saved as a PNG file at the end; the file's folder is made.
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    Without pyplot, whose state is the whole process's: a notebook keeps its own backend.
+    """
+    from matplotlib.figure import Figure
 
-    figure, axes = pyplot.subplots(rows, 1, figsize=(width, height), constrained_layout=True, squeeze=False)
-    try:
-        yield list(axes[:, 0])
-        target.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(target, dpi=110)
-    finally:
-        pyplot.close(figure)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    yield list(figure.subplots(rows, 1, squeeze=False)[:, 0])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(target, dpi=110)
 
 
-def _dress(axes: Any, title: str, ylabel: str | None = None, columns: int = 4) -> None:
+def dress(axes: Any, title: str, ylabel: str | None = None, columns: int = 4) -> None:
     """Title, legend between title and picture, a quiet frame."""
     handles, _ = axes.get_legend_handles_labels()
     axes.set_title(title, loc="left", fontsize=12, color=INK, pad=24 if handles else 8)
@@ -83,7 +80,7 @@ def plot_forecast(session: Session, model: str, cutoff: date, target: Path, titl
     seen = _daily(days.filter(F.col("STATION_ID") == F.lit(station)), "TRIPS").set_index("DAY")["TRIPS"]
     since = pd.Timestamp(cutoff) - pd.Timedelta(days=RECENT_DAYS)
 
-    with _figure(target, 3, 10.5) as (above, middle, below):
+    with picture(target, 3, 10.5) as (above, middle, below):
         above.plot(came.index, came, color=PALE, linewidth=0.7, label="trips a day")
         above.plot(came.index, came.rolling(28, center=True).mean(), color=INK, linewidth=1.6, label="mean of 28 days")
         recent = came[came.index > since]
@@ -98,9 +95,9 @@ def plot_forecast(session: Session, model: str, cutoff: date, target: Path, titl
                     one["DAY"], *band, color=ACCENT, alpha=alpha, linewidth=0, label=f"{share} % interval"
                 )
         below.plot(one["DAY"], one["FORECAST"], color=ACCENT, linewidth=1.8, label=f"forecast ({model})")
-        _dress(above, title, "trips a day")
-        _dress(middle, f"All stations, the last {RECENT_DAYS} days and the next {len(future)}", "trips a day")
-        _dress(below, f"The busiest station: {name}", "trips a day")
+        dress(above, title, "trips a day")
+        dress(middle, f"All stations, the last {RECENT_DAYS} days and the next {len(future)}", "trips a day")
+        dress(below, f"The busiest station: {name}", "trips a day")
         for axes in (above, middle, below):
             axes.set_ylim(bottom=0)
     return target
@@ -118,7 +115,7 @@ def plot_comparison(models: dict[str, dict[str, Any]], champion: str | None, tar
     ordered = sorted(scored, key=lambda item: -item[1]["wape"])
     # a model that explodes would leave no room for the others
     limit = 1.6 * sorted(entry["wape"] for _, entry in ordered)[len(ordered) // 2]
-    with _figure(target, 1, 1.6 + 0.62 * len(ordered), 9) as (axes,):
+    with picture(target, 1, 1.6 + 0.62 * len(ordered), 9) as (axes,):
         for offset, key, color, label in (
             (0.2, None, INK, "with the weather that came"),
             (-0.2, "usual", PALE, "with the usual weather"),
@@ -137,7 +134,7 @@ def plot_comparison(models: dict[str, dict[str, Any]], champion: str | None, tar
         )
         axes.set_xlim(0, limit * 1.16)
         axes.set_xlabel("WAPE: sum of errors / sum of trips, over all stations and days; less is better")
-        _dress(axes, "Backtest: forecasts of days that the models had not seen", columns=2)
+        dress(axes, "Backtest: forecasts of days that the models had not seen", columns=2)
         axes.get_legend().legend_handles[0].set_color(INK)
         axes.grid(axis="y", visible=False)
         axes.grid(axis="x", color=GRID)
@@ -155,7 +152,7 @@ def plot_explanation(found: Explained, target: Path, most: int = 12) -> Path:
     parts = sorted(found.explanation.items(), key=lambda item: -abs(item[1]))
     rest = sum(value for _, value in parts[most:])
     shown = [*parts[:most], *([("all others", rest)] if len(parts) > most else [])][::-1]
-    with _figure(target, 1, 1.7 + 0.36 * len(shown), 9) as (axes,):
+    with picture(target, 1, 1.7 + 0.36 * len(shown), 9) as (axes,):
         values = [value for _, value in shown]
         axes.barh(range(len(shown)), values, color=[ACCENT if value < 0 else INK for value in values], height=0.62)
         axes.set_yticks(range(len(shown)), [name for name, _ in shown])
@@ -174,7 +171,7 @@ def plot_explanation(found: Explained, target: Path, most: int = 12) -> Path:
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_xlabel("trips that it adds or takes")
         interval = "" if found.low_80 is None else f", 80 % between {found.low_80:.0f} and {found.high_80:.0f}"
-        _dress(
+        dress(
             axes, f"{found.station_name}, {found.day:%a %Y-%m-%d}: {found.forecast:.1f} trips{interval} ({found.model})"
         )
         axes.grid(axis="y", visible=False)
@@ -189,7 +186,7 @@ def plot_months(scores: pd.DataFrame, target: Path) -> Path:
         scores: MONTH (text), WAPE, NAIVE_WAPE, BIAS; a row for each month.
         target: PNG file to write.
     """
-    with _figure(target, 2, 7) as (above, below):
+    with picture(target, 2, 7) as (above, below):
         places = range(len(scores))
         above.bar(
             [place - 0.2 for place in places], scores["NAIVE_WAPE"], width=0.38, color=PALE, label="seasonal naive"
@@ -204,8 +201,8 @@ def plot_months(scores: pd.DataFrame, target: Path) -> Path:
         colors = [ACCENT if value > 0 else INK for value in scores["BIAS"]]
         below.bar(places, scores["BIAS"], width=0.6, color=colors)
         below.axhline(0, color=INK, linewidth=0.8)
-        _dress(above, "Error of each month's forecast (WAPE)", "sum of errors / sum of trips")
-        _dress(below, "Bias: above 0, more was forecast than came", "sum of differences / sum of trips")
+        dress(above, "Error of each month's forecast (WAPE)", "sum of errors / sum of trips")
+        dress(below, "Bias: above 0, more was forecast than came", "sum of differences / sum of trips")
         for axes in (above, below):
             axes.set_xticks(
                 places,
@@ -224,7 +221,7 @@ def plot_drift(drift: pd.DataFrame, target: Path) -> Path:
         target: PNG file to write.
     """
     frame = drift.sort_values("DAY")
-    with _figure(target, 2, 8) as (above, below):
+    with picture(target, 2, 8) as (above, below):
         above.plot(frame["DAY"], frame["ACTUAL"], color=INK, linewidth=1.2, label="trips that came")
         for number, (_, run) in enumerate(frame.groupby("RUN_DATE")):
             label = "forecast of the month before, given the weather" if number == 0 else None
@@ -238,8 +235,8 @@ def plot_drift(drift: pd.DataFrame, target: Path) -> Path:
             if len(alarms):
                 label = f"alarm: {'fewer' if direction == 'fall' else 'more'} trips than forecast"
                 below.plot(alarms["DAY"], alarms["STATISTIC"], marker, color=color, markersize=4, label=label)
-        _dress(above, "All stations, and what the model expected", "trips a day")
-        _dress(below, "Drift: evidence that the errors have one direction; it begins anew each month", "cumulative sum")
+        dress(above, "All stations, and what the model expected", "trips a day")
+        dress(below, "Drift: evidence that the errors have one direction; it begins anew each month", "cumulative sum")
         for axes in (above, below):
             axes.set_ylim(bottom=0)
     return target
@@ -254,12 +251,12 @@ def plot_shock(rows: pd.DataFrame, target: Path, title: str) -> Path:
         title: of the picture.
     """
     came = rows.dropna(subset=["ACTUAL"]).groupby("DAY")["ACTUAL"].max()
-    with _figure(target, 1, 4.6) as (axes,):
+    with picture(target, 1, 4.6) as (axes,):
         axes.plot(came.index, came, color=INK, linewidth=1.3, label="trips that came")
         for number, (run_date, run) in enumerate(rows.groupby("RUN_DATE")):
             label = "forecasts as they were made, from each dotted line" if number == 0 else None
             axes.plot(run["DAY"], run["FORECAST"], color=ACCENT, linewidth=1.5, label=label)
             axes.axvline(pd.Timestamp(run_date) - pd.Timedelta(hours=12), color=ACCENT, linewidth=0.8, linestyle=":")
-        _dress(axes, title, "trips a day")
+        dress(axes, title, "trips a day")
         axes.set_ylim(bottom=0)
     return target
