@@ -1,10 +1,16 @@
-"""A server for the tests, and clients of it."""
+"""A server for the tests, and clients of it.
+
+The fixtures stand on Polynya's own pytest plugin. With ``--polynya-connection NAME`` (``make test SNOWFLAKE_CONNECTION=NAME``)
+clients connect there, and the tests marked ``conformance`` can run: they work through a client alone, in a schema of their own.
+"""
 
 from __future__ import annotations
 
 import itertools
 import logging
+import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +18,48 @@ import snowflake.connector
 from snowflake.connector import SnowflakeConnection
 from snowflake.snowpark import Session
 
+from polynya.pytest_plugin import Account
 from polynya.server.local import Warehouse
 
 DATABASE = "TESTS"
+# What an account's database of this name must say, so that nobody's tables are replaced.
+COMMENT = "of the tests of Polynya"
+# Modules whose tests say what Snowflake does; those that ask for the warehouse itself are not among them, nor are modules
+# that change users, roles or the account.
+CONFORMANCE = (
+    "dialect/test_long_literals.py",
+    "procedures/test_calls.py",
+    "procedures/test_failures.py",
+    "procedures/test_sessions.py",
+    "python/",
+    "scripting/",
+    "server/test_clients.py",
+    "statements/test_copy_into_table.py",
+    "statements/test_dml.py",
+    "statements/test_functions.py",
+    "statements/test_staged_queries.py",
+    "statements/test_stages.py",
+    "statements/test_tables.py",
+    "statements/test_unload.py",
+    "time_travel/test_clones.py",
+    "time_travel/test_moments.py",
+    "time_travel/test_snowpark.py",
+    "tripcast/test_features.py",
+    "tripcast/test_forecast.py",
+    "tripcast/test_load.py",
+)
+_HERE = Path(__file__).parent
 _schemas = itertools.count(1)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the conformance tests."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        stated = item.path.relative_to(_HERE).as_posix().startswith(CONFORMANCE)
+        if stated and "polynya_warehouse" in fixtures and "warehouse" not in fixtures:
+            item.add_marker(pytest.mark.conformance)
 
 
 @pytest.fixture(autouse=True)
@@ -30,19 +74,20 @@ def _connector_as_imported() -> None:
 
 
 @pytest.fixture(scope="session")
-def warehouse() -> Iterator[Warehouse]:
+def warehouse(polynya_warehouse: Warehouse | Account) -> Warehouse:
     """One server for all tests, on a free port, with a home of its own."""
-    with Warehouse() as running:
-        yield running
+    if isinstance(polynya_warehouse, Account):
+        pytest.skip("needs a server of its own, not a connection to one")
+    return polynya_warehouse
 
 
 @pytest.fixture
-def connect(warehouse: Warehouse) -> Iterator[Callable[..., SnowflakeConnection]]:
+def connect(polynya_warehouse: Warehouse | Account) -> Iterator[Callable[..., SnowflakeConnection]]:
     """Opens connections to the server: ``connect(paramstyle="qmark")``. They are closed after the test."""
     opened: list[SnowflakeConnection] = []
 
     def open_one(**parameters: Any) -> SnowflakeConnection:
-        client = snowflake.connector.connect(**{**warehouse.connection_parameters, **parameters})
+        client = snowflake.connector.connect(**{**polynya_warehouse.connection_parameters, **parameters})
         opened.append(client)
         return client
 
@@ -52,13 +97,22 @@ def connect(warehouse: Warehouse) -> Iterator[Callable[..., SnowflakeConnection]
 
 
 @pytest.fixture
-def schema(connect: Callable[..., SnowflakeConnection]) -> str:
+def schema(polynya_warehouse: Warehouse | Account, connect: Callable[..., SnowflakeConnection]) -> Iterator[str]:
     """A new, empty schema: ``TESTS.S1``."""
     name = f"{DATABASE}.S{next(_schemas)}"
     cursor = connect().cursor()
-    cursor.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+    if not isinstance(polynya_warehouse, Account):  # a server of our own goes with all it holds
+        cursor.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+        cursor.execute(f"CREATE SCHEMA {name}")
+        yield name
+        return
+    cursor.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE} COMMENT = '{COMMENT}'")
+    if not any(COMMENT in row for row in cursor.execute(f"SHOW DATABASES LIKE '{DATABASE}'").fetchall()):  # type: ignore[union-attr]
+        pytest.exit(f"The account has a database {DATABASE} that is not of these tests: use another account.", 4)
+    name += f"_{uuid.uuid4().hex[:8].upper()}"  # several runs may work there
     cursor.execute(f"CREATE SCHEMA {name}")
-    return name
+    yield name
+    cursor.execute(f"DROP SCHEMA IF EXISTS {name}")
 
 
 @pytest.fixture
@@ -69,10 +123,10 @@ def connection(connect: Callable[..., SnowflakeConnection], schema: str) -> Snow
 
 
 @pytest.fixture
-def session(warehouse: Warehouse, schema: str) -> Iterator[Session]:
+def session(polynya_warehouse: Warehouse | Account, schema: str) -> Iterator[Session]:
     """A Snowpark session whose current schema is new and empty."""
     database, _, name = schema.partition(".")
-    parameters = {**warehouse.connection_parameters, "database": database, "schema": name}
+    parameters = {**polynya_warehouse.connection_parameters, "database": database, "schema": name}
     opened = Session.builder.configs(parameters).create()
     yield opened
     opened.close()
