@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-DATABASE = "TRIPCAST"
+import os
+
+# another one where several people or projects share an account
+DATABASE = os.environ.get("TRIPCAST_DATABASE") or "TRIPCAST"
 SCHEMA = "PUBLIC"
 ROLE = "TRIPCAST"
 

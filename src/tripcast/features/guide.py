@@ -46,14 +46,14 @@ def materialize_weather_table(session: Session, weather_table_name: str = names.
 
 
 def generate_features(
-    session: Session, input_df: DataFrame, holiday_table_name: str, weather_table_name: str
+    session: Session, input_df: DataFrame, holiday_table_name: str, weather_table_name: str | None
 ) -> DataFrame:
     """The features of one series: all trips given, by day.
 
     Args:
         session: to compute in.
         input_df: trips, with STARTTIME: of one station, or of all together.
-        holiday_table_name, weather_table_name: as the two functions above make them.
+        holiday_table_name, weather_table_name: as the two functions above make them; None for no weather.
 
     Returns:
         COLUMNS, from the second day to the last: the first has nothing before it.
@@ -79,7 +79,7 @@ def create_feature_table(
     session: Session,
     trips_table_name: str,
     holiday_table_name: str,
-    weather_table_name: str,
+    weather_table_name: str | None,
     feature_table_name: str,
 ) -> str:
     """Writes STATION_ID and COLUMNS of all stations; answers the table's name.
@@ -98,7 +98,7 @@ def create_forecast_table(
     session: Session,
     trips_table_name: str,
     holiday_table_name: str,
-    weather_table_name: str,
+    weather_table_name: str | None,
     forecast_table_name: str,
     steps: int,
 ) -> str:
@@ -109,7 +109,7 @@ def create_forecast_table(
     Args:
         session: to compute in.
         trips_table_name: forecasts begin on the day after its last one.
-        holiday_table_name, weather_table_name: as the two functions above make them.
+        holiday_table_name, weather_table_name: as the two functions above make them; None for no weather.
         forecast_table_name: is replaced.
         steps: days to forecast.
 
@@ -164,10 +164,16 @@ def _lags(series: DataFrame) -> DataFrame:
 
 
 def _days(
-    session: Session, first: date, last: date, holiday_table_name: str, weather_table_name: str, ahead: bool = False
+    session: Session,
+    first: date,
+    last: date,
+    holiday_table_name: str,
+    weather_table_name: str | None,
+    ahead: bool = False,
 ) -> DataFrame:
     """DATE and DAY_COLUMNS: weather that came, else the usual one, else the last that is known, else 0."""
-    known = days(session, first, last, session.table(holiday_table_name), session.table(weather_table_name))
+    weather = None if weather_table_name is None else session.table(weather_table_name)
+    known = days(session, first, last, session.table(holiday_table_name), weather)
     so_far = Window.order_by("DAY").rows_between(Window.UNBOUNDED_PRECEDING, Window.CURRENT_ROW)
     columns = []
     for column, name in (("PRECIPITATION", "PRECIP"), ("TEMP", "TEMP")):
