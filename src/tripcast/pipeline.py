@@ -19,6 +19,7 @@ from snowflake.snowpark import functions as F
 from tripcast import names, status, taskflow
 from tripcast.elt import manifest
 from tripcast.elt.load import load
+from tripcast.elt.month_files import month_files
 from tripcast.elt.report import LoadReport
 from tripcast.features.days import build_days, data_range
 from tripcast.features.features import build_feature_table
@@ -33,7 +34,7 @@ from tripcast.lineage.once import carry_out
 from tripcast.lineage.once import retrain as again
 from tripcast.lineage.runs import ONCE, PRED, TRAINING, Run
 from tripcast.models import learner
-from tripcast.sources.archive import BASE_URL, Unreachable, month_of
+from tripcast.sources.archive import Unreachable
 from tripcast.sources.choose import Chosen, from_archive, from_folder, in_months, invented, is_synthetic
 from tripcast.sources.files import trip_files
 from tripcast.sources.holidays import COUNTRY, STATE
@@ -61,7 +62,7 @@ def _quiet(text: str) -> None:
     """Says nothing."""
 
 
-class CannotMix(Exception):
+class CannotMix(ValueError):
     """Synthetic and real trips would come into one table."""
 
 
@@ -324,17 +325,42 @@ def month(
     Raises:
         ValueError: the month is not over, or there is no file of it and no trip.
     """
-    first = date.fromisoformat(f"{month}-01")
-    run_date = next_month(first)
-    taskflow.check_over(run_date)
-    chosen, base_url = _month_files(session, month, folder)
+    run_date = next_month(date.fromisoformat(f"{month}-01"))
+    files, state = month_plan(session, run_date, folder, model=model, h=h, seed=seed)
+    done = taskflow.citibikeml_monthly_taskflow(files, run_date, state | settings, session, say)
+    return runs.find(session, done["model_id"])
+
+
+def month_plan(
+    session: Session,
+    day: date,
+    folder: Path | None = None,
+    named: Sequence[str] = (),
+    *,
+    model: str = CHAMPION,
+    h: int = H,
+    seed: int = 0,
+) -> tuple[list[str], dict[str, Any]]:
+    """What the monthly taskflow is given: the names of the files that it loads, and its settings.
+
+    Args:
+        session: whose current schema was set up.
+        day: of the run, the first after its month.
+        folder, named: see ``tripcast.elt.month_files``.
+        model: name of a learner, or CHAMPION.
+        h: days to forecast.
+        seed: of whatever is random.
+
+    Raises:
+        ValueError: the month is not over, or a file is missing.
+        CannotMix: the warehouse holds trips of the other kind, synthetic or real.
+    """
+    taskflow.check_over(day)
+    chosen, base_url = month_files(session, f"{day - timedelta(days=1):%Y-%m}", folder, named)
     if chosen is not None:
         check_kind(session, chosen)
-    state = {"model": learner_name(session, model), "forecast_steps": h, "seed": seed, "download_base_url": base_url}
-    done = taskflow.citibikeml_monthly_taskflow(
-        [file.name for file in chosen.files] if chosen else [], run_date, state | settings, session, say
-    )
-    return runs.find(session, done["model_id"])
+    settings = {"model": learner_name(session, model), "forecast_steps": h, "seed": seed, "download_base_url": base_url}
+    return [file.name for file in chosen.files] if chosen else [], settings
 
 
 def replay(
@@ -404,22 +430,6 @@ def learner_name(session: Session, model: str) -> str:
 
 def _tell(say: Say, what: str, text: str) -> None:
     say(f"{what}: {text}")
-
-
-def _month_files(session: Session, month: str, folder: Path | None) -> tuple[Chosen | None, str]:
-    """The month's files, None where they cannot be reached and its trips are loaded; and where the files are."""
-    if folder is not None:
-        files = in_months(trip_files(folder), month, month)
-        if not files:
-            raise ValueError(f"no trip file of {month} in {folder}")
-        return Chosen(files, "", any(is_synthetic(file.name) for file in files)), str(folder)
-    loaded = any(month_of(entry.source) == month for entry in manifest.read(session) if entry.status == manifest.LOADED)
-    if loaded:
-        return None, BASE_URL
-    try:
-        return from_archive(first=month, last=month), BASE_URL
-    except Unreachable as error:
-        raise ValueError(f"no trip file of {month}: {error}; name a folder that has one (--trips FOLDER)") from error
 
 
 def check_kind(session: Session, chosen: Chosen) -> None:

@@ -31,6 +31,7 @@ from tripcast.lineage.runs import MONTH, TRAINING, Run
 from tripcast.lineage.steps import Options
 from tripcast.setup import make_objects, set_up
 from tripcast.sources.archive import BASE_URL
+from tripcast.sources.synthetic import next_month
 from tripcast.sources.weather import SHARE
 
 State = dict[str, Any]
@@ -336,6 +337,20 @@ def check_trips(session: Session, day: date) -> None:
         raise ValueError(
             f"{names.TRIPS} has no trip in {month:%Y-%m}: load that month's file (tripcast load --month {month:%Y-%m})"
         )
+
+
+def due_day(session: Session) -> date:
+    """The run date that is due: after the newest month that is loaded, if it has no finished run yet; else a month later.
+
+    Raises:
+        ValueError: no trips are loaded.
+    """
+    last = session.table(names.TRIPS).agg(F.max("STARTTIME").cast("DATE")).collect()[0][0]
+    if last is None:
+        raise ValueError(f"{names.TRIPS} is empty: load trips first (tripcast load)")
+    day: date = (last + timedelta(days=1)).replace(day=1)
+    done = any(run.run_date == day and run.kind == MONTH and run.finished for run in runs.read(session))
+    return next_month(day) if done else day
 
 
 def ensure_holidays(session: Session, day: date, always: bool = False) -> None:

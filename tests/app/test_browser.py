@@ -215,7 +215,7 @@ def test_a_planner_loads_a_month(start_app: StartApp, empty: dict[str, Any], bro
     done = ("Month 2019-04 is done", "30 days are forecast from 2019-05-01", "Trips are loaded up to 30 Apr 2019")
     look(browser, *done, seconds=240)  # 15 where nothing else runs
     click(browser, "forecast")
-    look(browser, "Trips on Wed 01 May 2019")
+    look(browser, "Trips on Wed 01 May 2019", "Where trips start on")
     assert len(browser.find_elements("css selector", ".days td b")) == 7 * 3
 
 
