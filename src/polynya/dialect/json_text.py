@@ -246,7 +246,8 @@ def _prepared(text: str) -> int | float | str:
     if isinstance(value, Decimal) and len(text.strip("+-.0")) <= 15:
         number = float(text)
         return int(number) if number.is_integer() else number
-    return str(json.loads(encode(value)))
+    found: int | float | str = json.loads(encode(value))  # text where a float would lose digits
+    return found
 
 
 # Reads into what orjson writes in canonical form.
