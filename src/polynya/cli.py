@@ -70,10 +70,17 @@ def init(home: str | None, account: str, port: int | None) -> None:
 @click.option("--host", metavar="ADDRESS", help="Listen on this address instead of this machine's loopback.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Listen on this port; 0 takes any free one.")
 @click.option("--tls/--no-tls", default=None, help="Serve HTTPS with a certificate of its own. Default: as last time.")
+@click.option("--cores", type=click.IntRange(1, 1024), help="Use so many cores at most. Default: the machine's.")
 @click.option("--foreground", is_flag=True, help="Stay in the terminal and log to it.")
 @click.option("--times", hidden=True, help="JSON object of server.times.Times; for tests.")
 def start(
-    home: str | None, host: str | None, port: int | None, tls: bool | None, foreground: bool, times: str | None
+    home: str | None,
+    host: str | None,
+    port: int | None,
+    tls: bool | None,
+    cores: int | None,
+    foreground: bool,
+    times: str | None,
 ) -> None:
     """Starts the server and waits until it answers.
 
@@ -86,7 +93,7 @@ def start(
         from polynya.server.times import Times
 
         configure_logging()
-        serve(place, host, port, tls, Times(**json.loads(times)) if times else None)
+        serve(place, host, port, tls, Times(**json.loads(times)) if times else None, cores)
         return
     running = _running(place)
     if running is not None:
@@ -94,7 +101,7 @@ def start(
         return
     from polynya.server.local import launch
 
-    launch(place, host, port, tls)
+    launch(place, host, port, tls, cores=cores)
     address = place.address()
     assert address is not None
     click.echo(f"The server is ready at {address.url} (process {address.pid}).")

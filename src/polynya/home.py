@@ -200,6 +200,7 @@ def create(home: Home, account: str = DEFAULT_ACCOUNT, port: int | None = None) 
         raise HomeError(f"{home.path} holds other files ({min(others)} ...): choose a new or empty folder with --home.")
     from polynya.catalog.bootstrap import create_account
     from polynya.catalog.store import Catalog
+    from polynya.catalog.warehouse_sizes import size_for
 
     password = secrets.token_urlsafe(24)
     # Under another name until it is whole: an interrupted init can simply be repeated.
@@ -207,7 +208,14 @@ def create(home: Home, account: str = DEFAULT_ACCOUNT, port: int | None = None) 
     for leftover in home.path.glob(unfinished.name + "*"):
         leftover.unlink()
     catalog = Catalog.open(unfinished)
-    create_account(catalog, account_name=account, admin=ADMIN, password=password, warehouse=WAREHOUSE)
+    create_account(
+        catalog,
+        account_name=account,
+        admin=ADMIN,
+        password=password,
+        warehouse=WAREHOUSE,
+        warehouse_size=size_for(os.cpu_count() or 1),
+    )
     catalog.close()
     unfinished.replace(home.catalog)
     home.write_connection(

@@ -29,6 +29,7 @@ def create_account(
     admin: str,
     password: str,
     warehouse: str = "COMPUTE_WH",
+    warehouse_size: str = "X-Small",
 ) -> None:
     """Makes what a new account has.
 
@@ -38,6 +39,7 @@ def create_account(
         admin: the administrator's name; has ACCOUNTADMIN and what it inherits.
         password: the administrator's.
         warehouse: name of the first warehouse.
+        warehouse_size: its size.
     """
     now = datetime.now(UTC)
     catalog.set_setting("account_name", account_name.upper())
@@ -62,7 +64,10 @@ def create_account(
     )
     for role in _ADMIN_ROLES:
         catalog.grant(Grant("USAGE", "ROLE", role, "USER", admin.upper(), created_on=now))
-    catalog.add(Warehouse(id=catalog.new_id(), parent=0, name=warehouse, owner="ACCOUNTADMIN", created_on=now))
+    first = Warehouse(
+        id=catalog.new_id(), parent=0, name=warehouse, owner="ACCOUNTADMIN", created_on=now, size=warehouse_size
+    )
+    catalog.add(first)
     catalog.grant(Grant("USAGE", "WAREHOUSE", warehouse, "ROLE", "PUBLIC", created_on=now))
     _snowflake_database(catalog, now)
 

@@ -7,6 +7,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 from polynya.types.sqltype import SqlType
@@ -99,6 +100,7 @@ class Job:
         log: takes what the handler prints and logs.
         open_file: answers a read-only file descriptor for a stage file or scoped URL that a handler opens; raises
             SnowflakeError if the caller may not read it.
+        workers: places of its warehouse's workers, which it takes beside the pool's; None for no limit of its own.
         environment: names and texts that the handler may ask for (current user, database, secrets it was granted ...).
     """
 
@@ -108,4 +110,5 @@ class Job:
     seconds: float = 0.0
     log: Callable[[LogRecord], None] = lambda record: None
     open_file: Callable[[str], int] | None = None
+    workers: Semaphore | None = None
     environment: dict[str, str] = field(default_factory=dict)

@@ -44,26 +44,30 @@ class Slot:
     """A place among the workers that run at once.
 
     Args:
-        places: those of the pool.
+        places: those of the warehouse, if any, then those of the pool: always in this order.
         given_up: whether nobody waits for it any more.
     """
 
-    def __init__(self, places: threading.Semaphore, given_up: Callable[[], bool]) -> None:
+    def __init__(self, places: list[threading.Semaphore], given_up: Callable[[], bool]) -> None:
         self._places = places
         self._given_up = given_up
-        self._held = False
+        self._held: list[threading.Semaphore] = []
 
     def __enter__(self) -> Slot:
-        while not self._places.acquire(timeout=0.05):
-            if self._given_up():
-                raise cancelled()
-        self._held = True
+        try:
+            for places in self._places:
+                while not places.acquire(timeout=0.05):
+                    if self._given_up():
+                        raise cancelled()
+                self._held.append(places)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        if self._held:
-            self._held = False
-            self._places.release()
+        while self._held:
+            self._held.pop().release()
 
     @contextmanager
     def lent(self) -> Iterator[None]:
@@ -189,7 +193,9 @@ class Pool:
 
     def slot(self, job: Job) -> Slot:
         """One of the pool's places for workers that run at once; never waited for by who holds one."""
-        return Slot(self._slots, lambda: job.cancelled() or self._closed.is_set())
+        return Slot(
+            [*([job.workers] if job.workers else []), self._slots], lambda: job.cancelled() or self._closed.is_set()
+        )
 
     @contextmanager
     def process(self, handler: Handler, job: Job) -> Iterator[Process]:

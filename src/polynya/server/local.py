@@ -35,6 +35,7 @@ class Warehouse:
         account: name of a new home's account.
         tls: serve HTTPS; ``environment`` holds what clients need to trust the server.
         times: other than the usual ones.
+        cores: that the server uses; default the machine's.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Warehouse:
         account: str = "POLYNYA",
         tls: bool = False,
         times: Times | None = None,
+        cores: int | None = None,
     ) -> None:
         self._temporary = tempfile.mkdtemp(prefix="polynya-") if home is None else None
         self.home = Home.find(home or self._temporary)
@@ -53,6 +55,7 @@ class Warehouse:
         self._account = account
         self._tls = tls
         self._times = times
+        self._cores = cores
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Warehouse:
@@ -88,7 +91,7 @@ class Warehouse:
         """
         if not self.home.exists:
             create(self.home, self._account)
-        self._process = launch(self.home, self._host, self._port, tls=self._tls, times=self._times)
+        self._process = launch(self.home, self._host, self._port, tls=self._tls, times=self._times, cores=self._cores)
 
     def stop(self) -> None:
         """Stops the server; all data stays in the home."""
@@ -116,6 +119,7 @@ def launch(
     port: int | None = None,
     tls: bool | None = None,
     times: Times | None = None,
+    cores: int | None = None,
 ) -> subprocess.Popen[bytes]:
     """Starts a home's server as a process of its own and waits until it answers.
 
@@ -129,6 +133,8 @@ def launch(
         command += ["--port", str(port)]
     if tls is not None:
         command += ["--tls" if tls else "--no-tls"]
+    if cores is not None:
+        command += ["--cores", str(cores)]
     if times is not None:
         command += ["--times", json.dumps(asdict(times))]
     if home.log.exists() and home.log.stat().st_size > _LOG_BYTES:

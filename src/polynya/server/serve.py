@@ -29,6 +29,7 @@ def serve(
     port: int | None = None,
     tls: bool | None = None,
     times: Times | None = None,
+    cores: int | None = None,
 ) -> None:
     """Serves a home until the process is told to stop.
 
@@ -38,6 +39,7 @@ def serve(
         port: 0 for any free one; default the connection's.
         tls: serve HTTPS with a certificate of the home's own; default as the connection says.
         times: other than the usual ones.
+        cores: that it uses; default the machine's.
 
     Raises:
         HomeError: if another server has the home, or the port is taken.
@@ -52,13 +54,15 @@ def serve(
     except Timeout:
         raise HomeError(f"A server for {home.path} is running already: `polynya status --home {home.path}`.") from None
     try:
-        _serve_locked(home, host, port, tls, times or Times())
+        _serve_locked(home, host, port, tls, times or Times(), cores)
     finally:
         home.address_file.unlink(missing_ok=True)
         lock.release()
 
 
-def _serve_locked(home: Home, host: str | None, port: int | None, tls: bool | None, times: Times) -> None:
+def _serve_locked(
+    home: Home, host: str | None, port: int | None, tls: bool | None, times: Times, cores: int | None
+) -> None:
     import uvicorn
 
     from polynya.server.app import create_app
@@ -83,7 +87,7 @@ def _serve_locked(home: Home, host: str | None, port: int | None, tls: bool | No
     listener = _listen(host, chosen)
     protocol = "https" if secure else "http"
     address = Address(os.getpid(), _reachable(host), listener.getsockname()[1], protocol)
-    account = Account(home.path)
+    account = Account(home.path, cores)
     state = State(account, times)
 
     def ready() -> None:

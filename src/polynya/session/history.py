@@ -54,6 +54,7 @@ class QueryRecord:
     is_client_generated_statement: bool = False
     parent_query_id: str | None = None
     sqlstate: str | None = None
+    queued_overload_time: int = 0
 
     def row(self) -> dict[str, Any]:
         """The record with QUERY_HISTORY's column names."""
@@ -136,6 +137,10 @@ class History:
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=OFF")
         database.execute(f"CREATE TABLE IF NOT EXISTS queries ({', '.join(_NAMES)}, PRIMARY KEY (query_id))")
+        known = {row[1] for row in database.execute("PRAGMA table_info(queries)")}
+        for name in _NAMES:
+            if name not in known:  # the file is of an earlier version
+                database.execute(f"ALTER TABLE queries ADD COLUMN {name} DEFAULT 0")
         return database
 
     def _insert(self, database: sqlite3.Connection, records: list[QueryRecord]) -> None:

@@ -1,4 +1,4 @@
-"""Warehouses: stored and shown; a started one runs everything here.
+"""Warehouses: stored and shown; ``session.warehouses`` runs statements on them.
 
 https://docs.snowflake.com/en/sql-reference/sql/create-warehouse
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from polynya.catalog import rights
 from polynya.catalog.model import Warehouse
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import SnowflakeError, compilation_error, invalid_value
@@ -81,9 +82,21 @@ def alter_warehouse(execution: Execution, stream: TokenStream) -> ResultSet:
         if if_exists:
             return objects.done()
         warehouse = catalog.get(context, "WAREHOUSE", [name])
-    with objects.editing(execution, warehouse):
+    if not rights.sees(context, warehouse) and if_exists:
+        return objects.done()
+    with objects.editing(execution, warehouse, _privileges(execution, stream)):
         _alter(execution, stream, warehouse)
     return objects.done()
+
+
+def _privileges(execution: Execution, stream: TokenStream) -> str | tuple[str, ...] | None:
+    """What an ALTER WAREHOUSE needs on its warehouse; None for who may do all with every warehouse."""
+    if stream.at_one("SET TAG", "UNSET TAG"):
+        return "OWNERSHIP"
+    changes = stream.at_one("SET", "UNSET")
+    if (changes or not stream.at("RENAME")) and rights.has_account(execution.context, "MANAGE WAREHOUSES"):
+        return None
+    return "MODIFY" if changes else "OWNERSHIP" if stream.at("RENAME") else "OPERATE"
 
 
 def _alter(execution: Execution, stream: TokenStream, warehouse: Warehouse) -> None:
@@ -93,6 +106,7 @@ def _alter(execution: Execution, stream: TokenStream, warehouse: Warehouse) -> N
     elif stream.accept("RESUME"):
         if not (stream.accept("IF", "SUSPENDED") and warehouse.state == "STARTED"):
             _switch(warehouse, "STARTED", "resumed", 90063)
+            warehouse.resumed_on = objects.now()
     elif stream.accept("ABORT", "ALL", "QUERIES"):
         _abort(execution, name)
     elif stream.accept("RENAME", "TO"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -34,6 +35,7 @@ class Engine:
 
     def __init__(self, root: duckdb.DuckDBPyConnection, home: Path) -> None:
         self._root = root
+        self._memory = _memory()
         self.home = home
         self.locks = TableLocks()
         self.counters = Counters(root)
@@ -58,7 +60,6 @@ class Engine:
         cls,
         home: Path,
         *,
-        memory_limit: str | None = None,
         threads: int | None = None,
         on_open: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
     ) -> Engine:
@@ -66,7 +67,6 @@ class Engine:
 
         Args:
             home: folder; ``lake.ducklake`` (metadata), ``lake`` (Parquet files) and ``tmp`` (spill) lie in it.
-            memory_limit: DuckDB's, e.g. ``4GB``; default 60 % of the machine.
             threads: default one a core.
             on_open: called with the new engine's root connection (the dialect registers its functions there).
         """
@@ -75,7 +75,7 @@ class Engine:
             "autoload_known_extensions": False,
             "python_enable_replacements": False,
             "temp_directory": str(home / "tmp"),
-            "memory_limit": memory_limit or f"{_machine_memory() * 6 // 10}B",
+            "memory_limit": f"{_memory()}B",
         }
         if threads:
             config["threads"] = threads
@@ -120,6 +120,18 @@ class Engine:
         """Another connection of the engine itself, for a part of a statement."""
         return self._root.cursor()
 
+    def resize(self, threads: int, share: float) -> None:
+        """Gives the engine so many threads and a share of its memory.
+
+        Args:
+            threads: at least 1.
+            share: of the memory that it was opened with; what is in use stays where it does not fit.
+        """
+        with self._root.cursor() as cursor:
+            cursor.execute(f"SET threads = {threads}")
+            with suppress(duckdb.OutOfMemoryException):
+                cursor.execute(f"SET memory_limit = '{int(self._memory * share)}B'")
+
     def lake_tables(self) -> set[str]:
         """The qualified, quoted names of all tables of the lake, as ``Table.stored_as`` has them."""
         rows = (
@@ -140,9 +152,9 @@ def _ducklake_extension() -> str:
     return str(path)
 
 
-def _machine_memory() -> int:
-    """Bytes of RAM."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def _memory() -> int:
+    """Bytes that the engine may have at most: 60 % of the machine's."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 6 // 10
 
 
 def _quoted(text: str) -> str:
