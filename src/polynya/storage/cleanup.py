@@ -17,6 +17,7 @@ from pathlib import Path
 from polynya.catalog.model import Table
 from polynya.catalog.retention import horizon, is_over
 from polynya.catalog.store import Catalog
+from polynya.storage import stream_offsets
 from polynya.storage.connection import Connection
 from polynya.storage.engine import Engine
 from polynya.storage.forks import METADATA, spare_shared_files
@@ -24,8 +25,8 @@ from polynya.storage.snapshots import COMMITS, MOMENT
 
 log = logging.getLogger(__name__)
 
-# Tables of the lake that belong to no object: what COPY INTO remembers.
-_OWN = {'lake.main."load_history"'}
+# Tables of the lake that belong to no object: what COPY INTO remembers, and how far streams were consumed.
+_OWN = {'lake.main."load_history"', stream_offsets.STORED}
 # A start removes no more than so many tables, so that the server is soon ready.
 _AT_ONCE = 200
 _SNAPSHOTS_AT_ONCE = 2000
@@ -51,7 +52,7 @@ def clean_up(engine: Engine, catalog: Catalog, now: datetime | None = None) -> i
     Returns:
         how many tables were dropped.
     """
-    changed = forget(catalog, now or datetime.now(UTC))
+    changed = forget(catalog, now or datetime.now(UTC), _streams(engine, catalog, now))
     catalog.update(*changed)
     remove_leftovers(engine)
     unused = sorted(engine.lake_tables() - _used(catalog) - _OWN)[:_AT_ONCE]
@@ -71,14 +72,30 @@ def expire(engine: Engine, catalog: Catalog, now: datetime | None = None) -> int
     """
     before = _used(catalog)
     # The file keeps what tables were until their next change: a statement may be in the midst of one.
-    forget(catalog, now or datetime.now(UTC))
+    forget(catalog, now or datetime.now(UTC), _streams(engine, catalog, now))
     remove_leftovers(engine)
     _drop(engine, sorted(before - _used(catalog)))
     return expire_snapshots(engine, catalog, now)
 
 
-def forget(catalog: Catalog, now: datetime) -> list[Table]:
+def _streams(engine: Engine, catalog: Catalog, now: datetime | None) -> dict[int, datetime]:
+    """Tables whose past streams need -> since when."""
+    if stream_offsets.STORED not in engine.lake_tables():
+        return {}  # a home of before there were streams
+    connection = engine.connect()
+    try:
+        return stream_offsets.tables_needed(connection, catalog, now or datetime.now(UTC))
+    finally:
+        connection.close()
+
+
+def forget(catalog: Catalog, now: datetime, streams: dict[int, datetime] | None = None) -> list[Table]:
     """Forgets dropped objects whose retention time is over, and what tables were before theirs.
+
+    Args:
+        catalog: of the home.
+        now: the moment of the clean-up.
+        streams: tables whose past streams need -> since when.
 
     Returns:
         tables whose past is shorter now.
@@ -88,6 +105,7 @@ def forget(catalog: Catalog, now: datetime) -> list[Table]:
     for item in catalog.every():
         if isinstance(item, Table) and item.past:
             earliest = horizon(catalog, item, now)
+            earliest = min(earliest, (streams or {}).get(item.id, earliest))
             over = sum(version.until <= earliest for version in item.past)
             if over:
                 del item.past[:over]
@@ -116,7 +134,7 @@ def expire_snapshots(engine: Engine, catalog: Catalog, now: datetime | None = No
     young = min(moment, working or moment) - _YOUNG
     connection = engine.connect()
     try:
-        old = _expired(connection, _needs(catalog, moment), young)
+        old = _expired(connection, _needs(catalog, moment, _streams(engine, catalog, moment)), young)
         for start in range(0, len(old), _SNAPSHOTS_AT_ONCE):
             some = old[start : start + _SNAPSHOTS_AT_ONCE]
             connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => {some})")
@@ -203,11 +221,12 @@ class _Needs:
         self.since[name] = min(since, self.since.get(name, since))
 
 
-def _needs(catalog: Catalog, now: datetime) -> _Needs:
+def _needs(catalog: Catalog, now: datetime, streams: dict[int, datetime]) -> _Needs:
     needs = _Needs()
     for item in catalog.every():
         if isinstance(item, Table) and item.kind != "TEMPORARY":
             since = horizon(catalog, item, now)
+            since = min(since, streams.get(item.id, since))
             needs.add(item.stored_as, item.snapshot, since)
             for version in list(item.past):
                 if version.until > since:

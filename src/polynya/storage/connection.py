@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -108,6 +108,8 @@ class Connection:
         self.busy_since: datetime | None = None
         # Ids of the open transaction and of the last one that ended: CURRENT_TRANSACTION, LAST_TRANSACTION.
         self.transaction_id: int | None = None
+        # What of streams the open transaction reads, by the streams' ids: the same for all its statements.
+        self.stream_reads: dict[int, Any] = {}
         self.last_transaction_id: int | None = None
         self._explicit = False
         self._started = False  # whether DuckDB has a transaction open for us
@@ -584,6 +586,7 @@ class Connection:
         self._explicit = self._started = self._aborted = False
         self._writes.clear()
         self._wrote.clear()
+        self.stream_reads.clear()
         self.busy_since = None
         if self._gated:
             self._gated = False

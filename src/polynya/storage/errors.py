@@ -150,7 +150,7 @@ def translate(error: Exception, sql: str = "") -> SnowflakeError:
         return interrupted()
     if "Failed to commit" in text and "onflict" in text:
         return TransactionConflict(text.split("Transaction conflict")[-1].strip(" -"))
-    if "Failed to read inlined" in text and "does not exist" in text:
+    if ("Failed to read inlined" in text or "name ducklake_inlined_" in text) and "does not exist" in text:
         # The lake made or dropped a table of its metadata after this transaction had begun.
         return TransactionConflict(text.split("\n")[0])
     if _FILE_GONE.search(text) and "/* share " not in sql:

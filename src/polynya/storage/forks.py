@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from polynya.storage.tables import bare_name
+
 if TYPE_CHECKING:
     from polynya.storage.engine import Engine
 
@@ -100,7 +102,7 @@ def _share(duck: duckdb.DuckDBPyConnection, stored_as: str, snapshot: int, new_n
     for attempt in range(_ATTEMPTS):
         duck.execute("BEGIN")
         try:
-            origin = _write(duck, _bare(stored_as), snapshot, _bare(new_name))
+            origin = _write(duck, bare_name(stored_as), snapshot, bare_name(new_name))
             duck.execute("COMMIT")
         except BaseException as error:
             with suppress(duckdb.TransactionException):  # a failed COMMIT has ended it
@@ -248,8 +250,3 @@ def _file_names(duck: duckdb.DuckDBPyConnection, files: list[int]) -> list[str]:
 
 def _fetch(duck: duckdb.DuckDBPyConnection, sql: str) -> list[tuple]:
     return duck.execute(sql.replace("{m}", METADATA)).fetchall()
-
-
-def _bare(stored_as: str) -> str:
-    """The name alone of ``lake.main."name"``."""
-    return stored_as.rpartition(".")[2].strip('"')

@@ -36,6 +36,11 @@ def at_snapshot(stored_as: str, snapshot: int | None) -> str:
     return f"{PAST}{stored_as.removeprefix('lake')} AT (VERSION => {snapshot})"
 
 
+def bare_name(stored_as: str) -> str:
+    """The name alone of ``lake.main."name"``."""
+    return stored_as.rpartition(".")[2].strip('"')
+
+
 def stored_column_names(names: list[str], taken: set[str] | None = None) -> list[str]:
     """The engine's names of columns: the same, made unique without regard to case.
 
