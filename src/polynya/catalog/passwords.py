@@ -1,4 +1,4 @@
-"""Passwords are kept as salted scrypt hashes."""
+"""Passwords: kept as salted scrypt hashes; what a new one must have."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 
 # 16 MiB and some 40 ms a try.
 _N, _R, _P = 2**14, 8, 1
@@ -16,6 +17,27 @@ def hash_password(password: str) -> str:
     salt = os.urandom(16)
     digest = hashlib.scrypt(password.encode(), salt=salt, n=_N, r=_R, p=_P)
     return f"scrypt${_N}${_R}${_P}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
+
+
+# Snowflake's built-in policy: at least eight characters, of them a digit, an upper-case and a lower-case letter.
+# https://docs.snowflake.com/en/user-guide/admin-user-management
+_RULES = (
+    (r".{8}", "PASSWORD_TOO_SHORT", "at least 8 characters"),
+    (r"[0-9]", "PASSWORD_MIN_NUMERIC_CHARS", "at least 1 digit"),
+    (r"[A-Z]", "PASSWORD_MIN_UPPER_CASE_CHARS", "at least 1 upper-case letter"),
+    (r"[a-z]", "PASSWORD_MIN_LOWER_CASE_CHARS", "at least 1 lower-case letter"),
+)
+_LONGEST = 256
+
+
+def weakness(password: str) -> str:
+    """Why a new password is refused, with what it must have; "" if it is strong enough."""
+    if len(password) > _LONGEST:
+        return f"'PASSWORD_TOO_LONG': at most {_LONGEST} characters are allowed"
+    for pattern, name, wanted in _RULES:
+        if not re.search(pattern, password, re.DOTALL):
+            return f"'{name}': {wanted} required"
+    return ""
 
 
 def verify_password(password: str, stored: str) -> bool:

@@ -163,14 +163,14 @@ async def query_result(request: Request) -> Response:
     session = state.tokens.session(request.headers.get("authorization"))
     query_id = request.path_params["query_id"]
     query = state.account.query(query_id)
-    if query is not None and query.session.context.user == session.context.user:
+    if query is not None and session.owns(query.record):
         return await _answer(state, query, query.future, _writer(request, state, query))
     base_url = _base_url(request)
 
     def stored() -> bytes:
         try:
             record = state.account.history.find(query_id)
-            if record is None or record.user_name != session.context.user:
+            if record is None or not session.owns(record):
                 raise SnowflakeError(709, "02000", f"Statement {query_id} not found")
             result = state.account.result(query_id)
             style = Style.of(session.context)
@@ -206,7 +206,7 @@ async def abort_by_id(request: Request) -> Response:
     state = state_of(request)
     session = state.tokens.session(request.headers.get("authorization"))
     query = state.account.query(request.path_params["query_id"])
-    if query is None or query.session.context.user != session.context.user or not query.cancel(cancelled_by_user()):
+    if query is None or not session.owns(query.record) or not query.cancel(cancelled_by_user()):
         return json_response(failure("000605", "Identified SQL statement is not currently executing."))
     return json_response(success())
 
@@ -218,7 +218,7 @@ async def monitor(request: Request) -> Response:
     query_id = request.path_params["query_id"]
     query = state.account.query(query_id)
     record = query.record if query is not None else await asyncio.to_thread(state.account.history.find, query_id)
-    if record is None or record.user_name != session.context.user:
+    if record is None or not session.owns(record):
         return json_response(success({"queries": []}))
     status, code, message = record.execution_status, record.error_code, record.error_message
     if query is not None and not query.done and query.cancelled is not None:

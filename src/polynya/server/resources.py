@@ -6,17 +6,15 @@ https://docs.snowflake.com/en/developer-guide/snowflake-rest-api/reference
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from polynya.errors import SnowflakeError
-from polynya.server.state import State
+from polynya.server import task_resources
+from polynya.server.replies import answer, first_column, place, quoted
 from polynya.session.session import Session
 
 # Collection in the address -> (plural after SHOW AS RESOURCE, kind).
@@ -27,8 +25,8 @@ _COLLECTIONS = {
     "views": ("VIEWS", "VIEW"),
     "user-defined-functions": ("USER FUNCTIONS", "FUNCTION"),
     "procedures": ("PROCEDURES", "PROCEDURE"),
+    "tasks": ("TASKS", "TASK"),
 }
-_STATUS = {2003: 404, 2043: 404, 2002: 409, 3001: 403}
 
 
 def routes() -> list[Route]:
@@ -36,6 +34,7 @@ def routes() -> list[Route]:
     base = "/api/v2/databases"
     inner = base + "/{database}/schemas/{schema}/{collection}"
     return [
+        *task_resources.routes(base),
         Route(inner + "/{name}", _one, methods=["GET", "DELETE"]),
         Route(inner, _list, methods=["GET"]),
         Route(base + "/{database}/schemas/{name}", _one, methods=["GET", "DELETE"]),
@@ -50,21 +49,21 @@ async def _list(request: Request) -> Response:
     query = request.query_params
     text = f"SHOW AS RESOURCE {plural}"
     if like := query.get("like"):
-        text += f" LIKE {_quoted(like)}"
-    if place := _place(request):
-        text += f" IN {'SCHEMA' if '.' in place else 'DATABASE'} {place}"
+        text += f" LIKE {quoted(like)}"
+    if within := place(request):
+        text += f" IN {'SCHEMA' if '.' in within else 'DATABASE'} {within}"
     if start := query.get("startsWith"):
-        text += f" STARTS WITH {_quoted(start)}"
+        text += f" STARTS WITH {quoted(start)}"
     if limit := query.get("showLimit"):
         text += f" LIMIT {limit}"
         if after := query.get("fromName"):
-            text += f" FROM {_quoted(after)}"
+            text += f" FROM {quoted(after)}"
     return await _answer(request, text, many=True)
 
 
 async def _one(request: Request) -> Response:
     _, kind = _collection(request)
-    name = ".".join(part for part in (_place(request), request.path_params["name"]) if part)
+    name = ".".join(part for part in (place(request), request.path_params["name"]) if part)
     if request.method == "DELETE":
         if_exists = "IF EXISTS " if request.query_params.get("ifExists", "").lower() == "true" else ""
         return await _answer(request, f"DROP {kind} {if_exists}{name}", many=None)
@@ -79,11 +78,6 @@ def _collection(request: Request) -> tuple[str, str]:
     return _COLLECTIONS[name]
 
 
-def _place(request: Request) -> str:
-    """``db`` or ``db.schema`` of the address, written as in SQL."""
-    return ".".join(request.path_params[part] for part in ("database", "schema") if part in request.path_params)
-
-
 async def _answer(request: Request, text: str, *, many: bool | None) -> Response:
     """Runs a statement and answers its resources.
 
@@ -92,34 +86,11 @@ async def _answer(request: Request, text: str, *, many: bool | None) -> Response
         text: the statement.
         many: a list of resources; False: one; None: a status.
     """
-    state: State = request.app.state.polynya
-    try:
-        session = state.tokens.session(request.headers.get("authorization"))
-        found = await asyncio.wrap_future(state.account.submit(_run, session, text))
-    except SnowflakeError as error:
-        login = str(error.code).startswith("390")
-        return _refusal(error, 401 if login else _STATUS.get(error.code, 400))
-    if many is None:
-        return _json({"status": found[0]})
-    return _json([json.loads(one) for one in found] if many else json.loads(found[0]))
 
+    def run(session: Session) -> Any:
+        found = first_column(session, text)
+        if many is None:
+            return {"status": found[0]}
+        return [json.loads(one) for one in found] if many else json.loads(found[0])
 
-def _run(session: Session, text: str) -> list[str]:
-    """The first column of a statement's result."""
-    result: Any = session.execute(text)
-    table = result.result_set().data
-    table = table.read_all() if hasattr(table, "read_all") else table
-    return table.column(0).to_pylist()
-
-
-def _refusal(error: SnowflakeError, status: int) -> Response:
-    body = {"message": error.message, "code": f"{error.code:06d}", "error_code": f"{error.code:06d}", "request_id": ""}
-    return Response(orjson.dumps(body), status_code=status, media_type="application/json")
-
-
-def _json(body: Any) -> Response:
-    return Response(orjson.dumps(body), media_type="application/json")
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    return await answer(request, run)

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from polynya import SNOWFLAKE_RELEASE, __version__
 from polynya.errors import SnowflakeError
 from polynya.server import door
+from polynya.server.authenticate import LoginError
 from polynya.server.login import open_session
 from polynya.server.parameters import login_parameters
 from polynya.server.reply import failure, json_response, parse_body, read_raw, success
@@ -36,10 +37,13 @@ async def login(request: Request) -> Response:
 
     def enter() -> bytes:
         data = body.get("data")
+        asked = {**data, "inFlightCtx": body.get("inFlightCtx")} if isinstance(data, dict) else {}
         try:
-            session = given or open_session(state.account, data if isinstance(data, dict) else {}, names)
+            session = given or open_session(state.account, state.attempts, asked, names)
         except SnowflakeError as error:
-            return failure(f"{error.code:06d}", error.message, {"loginName": None, "errorCode": f"{error.code:06d}"})
+            details = error.data if isinstance(error, LoginError) else {}
+            code = f"{error.code:06d}"
+            return failure(code, error.message, {"loginName": None, "errorCode": code, **details})
         token, master = state.tokens.issue(session)
         context = session.context
         state.reported(session).changes(context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from polynya.server.authenticate import Attempts
 from polynya.server.memory import release_memory
 from polynya.server.parameters import Reported
 from polynya.server.times import Times
@@ -25,6 +26,7 @@ class State:
     def __init__(self, account: Account, times: Times | None = None) -> None:
         self.account = account
         self.times = times or Times()
+        self.attempts = Attempts()
         self.tokens = Tokens(self.times.session, self.times.master)
         self._started = time.monotonic()
         self._expired = 0.0

@@ -38,6 +38,11 @@ class _Login:
     used: float
     tokens: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the session is over, or its user may no longer be in."""
+        return self.session.closed or self.session.expelled
+
 
 class Tokens:
     """The tokens of a server's sessions.
@@ -72,7 +77,7 @@ class Tokens:
         """
         with self._lock:
             login = self._by_master.get(_token(header))
-            if login is None or login.session.closed:
+            if login is None or login.ended:
                 raise _master_expired()
             if time.monotonic() - login.used > self.master_seconds:
                 raise _master_expired()
@@ -92,7 +97,7 @@ class Tokens:
         if not token:
             raise TokenError(390104, "08001", "Session token is missing. Login first.")
         login = self._by_token.get(token)
-        if login is None or login.session.closed:
+        if login is None or login.ended:
             raise _gone()
         now = time.monotonic()
         if now > login.tokens.get(token, 0.0):

@@ -1,29 +1,26 @@
-"""Users and roles: CREATE and ALTER. https://docs.snowflake.com/en/sql-reference/sql/create-user"""
+"""Users: CREATE, ALTER and DESCRIBE. https://docs.snowflake.com/en/sql-reference/sql/create-user"""
 
 from __future__ import annotations
 
-from typing import Any
-
-from polynya.catalog.model import Role, User
-from polynya.catalog.parameters import DEFAULTS
-from polynya.catalog.passwords import hash_password
+from polynya.catalog.model import User
+from polynya.catalog.users import days_to_expiry, mins_to_unlock
 from polynya.dialect.tokens import TokenStream
-from polynya.errors import SnowflakeError, already_exists, compilation_error
-from polynya.statements import objects, tagging
-from polynya.statements.alter_session import check
+from polynya.errors import SnowflakeError, compilation_error, unsupported
+from polynya.statements import access_tokens, objects, tagging
 from polynya.statements.base import Execution, statement
-from polynya.types.resultset import ResultSet, status
+from polynya.statements.show.listing import TEXT
+from polynya.statements.user_properties import (
+    KEYS,
+    check_login,
+    fingerprint,
+    is_own,
+    set_properties,
+    unset_properties,
+)
+from polynya.types.resultset import Column, ResultSet, StatementType, rows, status
 
-_OTHER = {
-    "DISPLAY_NAME", "FIRST_NAME", "MIDDLE_NAME", "LAST_NAME", "EMAIL", "DAYS_TO_EXPIRY", "MINS_TO_UNLOCK",
-    "DEFAULT_SECONDARY_ROLES", "MINS_TO_BYPASS_MFA", "TYPE", "DISABLE_MFA", "RSA_PUBLIC_KEY_FP", "RSA_PUBLIC_KEY_2_FP",
-    "NETWORK_POLICY",
-}  # fmt: skip
-_NAMES = {
-    "DEFAULT_ROLE": "default_role",
-    "DEFAULT_WAREHOUSE": "default_warehouse",
-    "DEFAULT_NAMESPACE": "default_namespace",
-}
+# What may follow ALTER USER where the name is left out.
+_ACTIONS = ("SET", "UNSET", "RENAME TO", *access_tokens.ACTIONS)
 
 
 @statement("CREATE USER")
@@ -38,55 +35,25 @@ def create_user(execution: Execution, stream: TokenStream) -> ResultSet:
         id=execution.context.catalog.new_id(), parent=0, name=place.name, owner=objects.owner(execution),
         created_on=objects.now(), login_name=place.name.upper(), options={"DISPLAY_NAME": place.name},
     )  # fmt: skip
-    _set(execution, user, objects.read_properties(stream))
+    if existing.replaced is not None:
+        _check_other(execution, place.name, "replaced")
+    properties = objects.read_properties(stream)
     tagging.accept_tag_clause(execution, stream, user)
+    properties.update(objects.read_properties(stream))
     stream.expect_end()
+    set_properties(execution, user, properties, new=True)
+    if existing.replaced is None:
+        check_login(execution, user, user.login_name)
     objects.put(execution, user, existing.replaced)
+    if existing.replaced is not None:
+        execution.results.end_sessions(user.name)
+        execution.stages.drop_user(user.name)
     return status(f"User {user.name} successfully created.")
 
 
-def _set(execution: Execution, user: User, properties: dict[str, Any]) -> None:
-    for name, value in properties.items():
-        if name == "PASSWORD":
-            user.password_hash = hash_password(str(value)) if value not in ("", None) else ""
-        elif name == "LOGIN_NAME":
-            _check_login(execution, user, str(value).upper())
-            user.login_name = str(value).upper()
-        elif name in ("RSA_PUBLIC_KEY", "RSA_PUBLIC_KEY_2"):
-            _set_key(user, name, str(value))
-        elif name in _NAMES:
-            setattr(user, _NAMES[name], str(value) if name == "DEFAULT_NAMESPACE" else _unquoted(str(value)))
-        elif name == "MUST_CHANGE_PASSWORD":
-            user.must_change_password = value is True
-        elif name == "DISABLED":
-            user.disabled = value is True
-        elif name == "COMMENT" or name in _OTHER:
-            objects.set_properties(user, {name: value})
-        elif name in DEFAULTS:
-            user.options.setdefault("PARAMETERS", {})[name] = check(name, value, "USER")
-        else:
-            raise compilation_error(1420, "22023", f"invalid property '{name}' for 'USER'")
-
-
-def _unquoted(text: str) -> str:
-    return (
-        text[1:-1].replace('""', '"') if text.startswith('"') and text.endswith('"') and len(text) > 1 else text.upper()
-    )
-
-
-def _check_login(execution: Execution, user: User, login: str) -> None:
-    for other in execution.context.catalog.all("USER"):
-        if other.id != user.id and (other.login_name or other.name).upper() == login:
-            raise already_exists(login)
-
-
-def _set_key(user: User, name: str, value: str) -> None:
-    """Keeps up to two public keys for key-pair login, in the order RSA_PUBLIC_KEY, RSA_PUBLIC_KEY_2."""
-    body = "".join(line for line in value.split() if not line.startswith("-----"))
-    keys = {"RSA_PUBLIC_KEY": "", "RSA_PUBLIC_KEY_2": "", **user.options.get("KEYS", {})}
-    keys[name] = body
-    user.options["KEYS"] = keys
-    user.public_keys = [key for key in keys.values() if key]
+def _check_other(execution: Execution, name: str, what: str) -> None:
+    if name == execution.context.user:
+        raise SnowflakeError(3001, "42501", f"SQL access control error:\nThe current user cannot be {what}.")
 
 
 @statement("ALTER USER")
@@ -94,56 +61,72 @@ def alter_user(execution: Execution, stream: TokenStream) -> ResultSet:
     catalog, context = execution.context.catalog, execution.context
     stream.expect("ALTER", "USER")
     if_exists = stream.accept("IF", "EXISTS")
-    name = context.user if stream.at_one("SET", "UNSET", "RENAME TO") else stream.identifier()
-    user = catalog.child(0, "USER", name)
+    name = context.user if stream.at_one(*_ACTIONS) else stream.identifier()
+    user = catalog.child(0, "USER", name) if name == context.user else catalog.find(context, "USER", [name])
     if user is None:
         if if_exists:
             return objects.done()
         user = catalog.get(context, "USER", [name])
-    with objects.editing(execution, user):
+    if stream.at_one(*access_tokens.ACTIONS):
+        return access_tokens.alter(execution, stream, user)
+    usable = user.disabled, user.name
+    with objects.editing(execution, user, None if name == context.user else "OWNERSHIP"):
         _alter_user(execution, stream, user)
+    if (user.disabled, user.name) != usable and (user.disabled or user.name != usable[1]):
+        execution.results.end_sessions(usable[1])
     return objects.done()
 
 
 def _alter_user(execution: Execution, stream: TokenStream, user: User) -> None:
-    context, name = execution.context, user.name
     if stream.accept("RENAME", "TO"):
-        if name == context.user:
-            raise SnowflakeError(3001, "42501", "SQL access control error:\nThe current user cannot be renamed.")
+        _check_other(execution, user.name, "renamed")
         new_name = stream.name()
         stream.expect_end()
         objects.rename(execution, user, new_name)
     elif stream.accept("RESET", "PASSWORD"):
+        execution.require("OWNERSHIP", user)
         user.must_change_password = True
     elif stream.accept("ABORT", "ALL", "QUERIES"):
-        _abort(execution, name)
-    elif tagging.accept_tag_change(execution, stream, user):
-        pass
+        execution.require("OWNERSHIP", user)
+        _abort(execution, user.name)
+    elif stream.at_one("SET TAG", "UNSET TAG"):
+        execution.require("OWNERSHIP", user)
+        tagging.accept_tag_change(execution, stream, user)
+    elif any(stream.at(verb, kind, "POLICY") for verb in ("SET", "UNSET") for kind in _POLICIES):
+        raise unsupported(" ".join(stream.words(stream.index + 3)[-2:]))
     elif stream.accept("SET"):
-        _set(execution, user, objects.read_properties(stream))
+        properties = objects.read_properties(stream)
+        _check_rights(execution, user, list(properties))
+        set_properties(execution, user, properties)
+        if "PASSWORD" in properties and user.name == execution.context.user:
+            user.must_change_password = False
     elif stream.accept("UNSET"):
-        _unset(stream, user)
+        _check_rights(
+            execution, user, [token.text.upper() for token in stream.tokens[stream.index :] if token.text != ","]
+        )
+        unset_properties(execution, stream, user)
     else:
         raise stream.error()
     stream.expect_end()
 
 
-def _unset(stream: TokenStream, user: User) -> None:
-    while not stream.done:
-        name = stream.word()
-        if name == "PASSWORD":
-            user.password_hash = ""
-        elif name in ("RSA_PUBLIC_KEY", "RSA_PUBLIC_KEY_2"):
-            _set_key(user, name, "")
-        elif name in _NAMES:
-            setattr(user, _NAMES[name], "")
-        elif name == "COMMENT":
-            user.comment = ""
-        elif name in DEFAULTS:
-            user.options.get("PARAMETERS", {}).pop(name, None)
-        else:
-            user.options.pop(name, None)
-        stream.accept(",")
+_POLICIES = ("AUTHENTICATION", "PASSWORD", "SESSION")
+
+
+def _check_rights(execution: Execution, user: User, names: list[str]) -> None:
+    """Users may change some properties of themselves; all others take the ownership of the user.
+
+    Raises:
+        SnowflakeError: 003001.
+    """
+    context = execution.context
+    if user.name != context.user or not all(is_own(name) for name in names):
+        execution.require("OWNERSHIP", user)
+    if "PASSWORD" in names and context.access_token is not None:
+        raise SnowflakeError(
+            3001, "42501",
+            "SQL access control error:\nA session opened with a programmatic access token cannot change a password.",
+        )  # fmt: skip
 
 
 def _abort(execution: Execution, name: str) -> None:
@@ -153,55 +136,69 @@ def _abort(execution: Execution, name: str) -> None:
             execution.results.abort(query["QUERY_ID"])
 
 
-@statement("CREATE ROLE")
-def create_role(execution: Execution, stream: TokenStream) -> ResultSet:
-    create = objects.read_create(stream, "ROLE")
-    place = objects.place_of(execution, "ROLE", stream.name())
-    objects.accept_if_not_exists(stream, create)
-    existing = objects.look(execution, create, "ROLE", place)
-    if existing.keep is not None:
-        return existing.keep
-    role = Role(
-        id=execution.context.catalog.new_id(), parent=0, name=place.name, owner=objects.owner(execution),
-        created_on=objects.now(),
-    )  # fmt: skip
-    objects.set_properties(role, objects.read_properties(stream))
-    tagging.accept_tag_clause(execution, stream, role)
-    stream.expect_end()
-    objects.put(execution, role, existing.replaced)
-    return status(f"Role {role.name} successfully created.")
+# --- DESCRIBE -------------------------------------------------------------------------------------------------------------
 
 
-@statement("ALTER ROLE")
-def alter_role(execution: Execution, stream: TokenStream) -> ResultSet:
+@statement("DESCRIBE USER", "DESC USER")
+def describe_user(execution: Execution, stream: TokenStream) -> ResultSet:
+    stream.next()
+    stream.expect("USER")
     catalog, context = execution.context.catalog, execution.context
-    stream.expect("ALTER", "ROLE")
-    if_exists = stream.accept("IF", "EXISTS")
-    name = stream.identifier()
-    role = catalog.child(0, "ROLE", name)
-    if role is None:
-        if if_exists:
-            return objects.done()
-        role = catalog.get(context, "ROLE", [name])
-    with objects.editing(execution, role):
-        _alter_role(execution, stream, role)
-    return objects.done()
-
-
-def _alter_role(execution: Execution, stream: TokenStream, role: Role) -> None:
-    context, name = execution.context, role.name
-    if stream.accept("RENAME", "TO"):
-        new_name = stream.name()
-        stream.expect_end()
-        objects.rename(execution, role, new_name)
-        if context.role == name:
-            context.role = role.name
-    elif tagging.accept_tag_change(execution, stream, role):
-        pass
-    elif stream.accept("SET"):
-        objects.set_properties(role, objects.read_properties(stream))
-    elif stream.accept("UNSET"):
-        objects.unset_properties(stream, role)
-    else:
-        raise stream.error()
+    name = stream.name()
     stream.expect_end()
+    if name != [context.user]:
+        execution.require("OWNERSHIP", catalog.get(context, "USER", name))
+    user: User | None = catalog.child(0, "USER", name[-1])
+    if user is None:
+        raise compilation_error(2003, "02000", f"User '{name[-1]}' does not exist or not authorized.")
+    columns = [Column(name, TEXT) for name in ("property", "value", "default", "description")]
+    shown = [
+        (name, "null" if value is None else str(value), default, text)
+        for name, value, default, text in _described(user)
+    ]
+    return rows(columns, shown, StatementType.DESCRIBE)
+
+
+def _described(user: User) -> list[tuple[str, object, str, str]]:
+    """(property, value, default, description)."""
+    option = user.options.get
+    keys, keys_set = option("KEYS", {}), option("KEYS_SET", {})
+    found: list[tuple[str, object, str, str]] = [
+        ("NAME", user.name, "null", "Name"),
+        ("COMMENT", user.comment or None, "null", "user comment associated to an object in the dictionary"),
+        ("DISPLAY_NAME", option("DISPLAY_NAME"), "null", "Display name of the associated object"),
+        ("TYPE", option("TYPE"), "null", "Type of the user"),
+        ("LOGIN_NAME", user.login_name or user.name, "null", "Login name of the user"),
+        ("FIRST_NAME", option("FIRST_NAME"), "null", "First name of the user"),
+        ("MIDDLE_NAME", option("MIDDLE_NAME"), "null", "Middle name of the user"),
+        ("LAST_NAME", option("LAST_NAME"), "null", "Last name of the user"),
+        ("EMAIL", option("EMAIL"), "null", "Email address of the user"),
+        ("PASSWORD", "********" if user.password_hash else None, "null", "Password of the user"),
+        ("MUST_CHANGE_PASSWORD", _lower(user.must_change_password), "false", "User must change the password"),
+        ("DISABLED", _lower(user.disabled), "false", "Whether the user is disabled"),
+        ("DAYS_TO_EXPIRY", days_to_expiry(user), "null", "User record will be treated as expired after this many days"),
+        ("MINS_TO_UNLOCK", mins_to_unlock(user), "null", "Temporary lock on the user will be removed after this many minutes"),
+        ("DEFAULT_WAREHOUSE", user.default_warehouse or None, "null", "Default warehouse for this user"),
+        ("DEFAULT_NAMESPACE", user.default_namespace or None, "null", "Default database namespace prefix for this user"),
+        ("DEFAULT_ROLE", user.default_role or None, "null", "Primary principal of user session will be set to this role"),
+        ("DEFAULT_SECONDARY_ROLES", _names(option("DEFAULT_SECONDARY_ROLES", ["ALL"])), '["ALL"]',
+         "Secondary roles of user session will be set to these"),
+        ("MINS_TO_BYPASS_MFA", option("MINS_TO_BYPASS_MFA"), "null", "Minutes for which MFA is not required"),
+    ]  # fmt: skip
+    for key in KEYS:
+        body = keys.get(key) or ""
+        ordinal = "RSA public key of the user" if key == KEYS[0] else "Second RSA public key of the user"
+        found += [
+            (key, body or None, "null", ordinal),
+            (f"{key}_FP", fingerprint(body) or None, "null", f"Fingerprint of user's RSA public key ({key})"),
+            (f"{key}_LAST_SET_TIME", keys_set.get(key), "null", f"When {key} was last set"),
+        ]
+    return found
+
+
+def _lower(value: bool) -> str:
+    return str(value).lower()
+
+
+def _names(names: list[str]) -> str:
+    return "[" + ",".join(f'"{name}"' for name in names) + "]"
