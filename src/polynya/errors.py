@@ -66,9 +66,31 @@ def does_not_exist(kind: str, name: str) -> SnowflakeError:
     return compilation_error(2003, sqlstate, f"{kind} '{name}' does not exist or not authorized.")
 
 
+def insufficient_privileges(kind: str, name: str) -> SnowflakeError:
+    """The role sees an object and may not do this with it: 003001.
+
+    Args:
+        kind: in SQL's words, e.g. ``TABLE``.
+        name: of the object, without what it lies in.
+    """
+    return SnowflakeError(
+        3001, "42501", f"SQL access control error:\nInsufficient privileges to operate on {kind.lower()} '{name}'"
+    )
+
+
 def already_exists(name: str) -> SnowflakeError:
     """CREATE of a name that is taken: 002002."""
     return compilation_error(2002, "42710", f"Object '{name}' already exists.")
+
+
+def already_exists_hidden(name: str) -> SnowflakeError:
+    """CREATE of a name that an object has which the role may not see: 003041."""
+    return compilation_error(
+        3041, "42710",
+        f"Object '{name}' already exists, but current role has no privileges on it. If this is unexpected and you cannot "
+        "resolve this problem, contact your system administrator. ACCOUNTADMIN role may be required to manage the "
+        "privileges on the object.",
+    )  # fmt: skip
 
 
 def invalid_identifier(name: str, position: tuple[int, int] | None = None) -> SnowflakeError:

@@ -122,6 +122,7 @@ def set_up(session: Session, database: str = names.DATABASE, users: Sequence[str
         )
         _run(session, f"GRANT USAGE ON WAREHOUSE {warehouse} TO ROLE {names.ROLE}")
     _run(session, f"GRANT IMPORT SHARE ON ACCOUNT TO ROLE {names.ROLE}")
+    _run(session, f"GRANT EXECUTE TASK ON ACCOUNT TO ROLE {names.ROLE}")
     _run(session, f"GRANT USAGE ON DATABASE {database} TO ROLE {names.ROLE}")
     # each run works in a schema of its own
     _run(session, f"GRANT CREATE SCHEMA ON DATABASE {database} TO ROLE {names.ROLE}")
@@ -133,7 +134,7 @@ def set_up(session: Session, database: str = names.DATABASE, users: Sequence[str
     session.use_warehouse(names.WAREHOUSES["default_warehouse"])
     make_objects(session)
     _run(session, f"GRANT APPLY ON TAG {database}.{names.SCHEMA}.{names.MODEL_TAG} TO ROLE {names.ROLE}")
-    for kind in ("TABLES", "STAGES"):
+    for kind in ("TABLES", "STAGES", "FILE FORMATS"):
         for when in ("ALL", "FUTURE"):
             _run(
                 session,

@@ -18,6 +18,8 @@ import pytest
 
 from polynya.server.local import Warehouse
 
+pytestmark = pytest.mark.timeout(300)
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "tutorial"
 # each goes on where the one before ended
@@ -64,7 +66,7 @@ class Reader:
         for page in PAGES[len(self.read) : PAGES.index(name) + 1]:
             done = subprocess.run(
                 [sys.executable, "-c", program(FOLDER / f"{page}.md")],
-                env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=110,
+                env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=240,
             )  # fmt: skip
             assert done.returncode == 0, f"{page}: {done.stdout[-1500:]}{done.stderr[-3000:]}"
             self.read.append(page)

@@ -18,7 +18,7 @@ REFUSED = [
     ("unknown user", {"LOGIN_NAME": "NOBODY"}, "390100"),
     ("no user", {"LOGIN_NAME": None}, "390100"),
     ("oauth", {"AUTHENTICATOR": "OAUTH", "TOKEN": "x"}, "390139"),
-    ("access token", {"AUTHENTICATOR": "PROGRAMMATIC_ACCESS_TOKEN", "TOKEN": "x"}, "390139"),
+    ("access token", {"AUTHENTICATOR": "PROGRAMMATIC_ACCESS_TOKEN", "TOKEN": "x"}, "394400"),
     ("browser", {"AUTHENTICATOR": "EXTERNALBROWSER"}, "390139"),
     ("bad key-pair token", {"AUTHENTICATOR": "SNOWFLAKE_JWT", "TOKEN": "not.a.token"}, "390144"),
     ("forged key-pair token", {"AUTHENTICATOR": "SNOWFLAKE_JWT", "TOKEN": "e30.e30.e30"}, "390144"),

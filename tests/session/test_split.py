@@ -116,6 +116,14 @@ SECRETS = [
         "CREATE STAGE s CREDENTIALS = (AWS_KEY_ID = 'id' AWS_SECRET_KEY='****')",
     ),
     ("SELECT 1 AS password", "SELECT 1 AS password"),
+    ("ALTER USER u SET PASSWORD = $$secret$$ COMMENT = 'x'", "ALTER USER u SET PASSWORD='****' COMMENT = 'x'"),
+    ("ALTER USER u SET PASSWORD /* a */ = -- b\n 'secret'", "ALTER USER u SET PASSWORD='****'"),
+    (
+        "EXECUTE IMMEDIATE 'ALTER USER u SET PASSWORD = ''secret'''",
+        "EXECUTE IMMEDIATE 'ALTER USER u SET PASSWORD='****''",
+    ),
+    ("CREATE USER u PASSWORD = secret", "CREATE USER u PASSWORD='****'"),
+    ("ALTER USER u SET \"PASSWORD\" = 'secret'", "ALTER USER u SET \"PASSWORD='****'"),
     ("SELECT '" + "x" * 200_000 + "'", "SELECT '" + "x" * 99_992),
 ]
 

@@ -363,6 +363,7 @@ def test_privileges(cursor: Cursors, consumer: Warehouse, sales: SnowflakeCursor
     admin = cursor(consumer)
     admin.execute("CREATE ROLE importer")
     admin.execute("GRANT ROLE importer TO USER admin")
+    admin.execute("GRANT CREATE DATABASE ON ACCOUNT TO ROLE importer")
     plain = cursor(consumer, role="IMPORTER")
     for statement, privilege in (
         ("CREATE DATABASE d10 FROM SHARE provider.s10", "IMPORT SHARE"),
@@ -373,3 +374,19 @@ def test_privileges(cursor: Cursors, consumer: Warehouse, sales: SnowflakeCursor
         assert raised.value.errno == REFUSED
         admin.execute(f"GRANT {privilege} ON ACCOUNT TO ROLE importer")
         plain.execute(statement)
+
+
+def test_policies_hold_for_consumers(cursor: Cursors, consumer: Warehouse, sales: SnowflakeCursor) -> None:
+    """A consumer has no role of the provider's: policies that ask for one show nothing."""
+    for statement in (
+        "CREATE ROW ACCESS POLICY few AS (n NUMBER) RETURNS BOOLEAN -> n < 5 OR CURRENT_ROLE() = 'ACCOUNTADMIN'",
+        "CREATE MASKING POLICY hide AS (v NUMBER) RETURNS NUMBER -> IFF(CURRENT_ROLE() = 'ACCOUNTADMIN', v, 0)",
+        "ALTER TABLE sales ADD ROW ACCESS POLICY few ON (id)",
+        "ALTER TABLE sales MODIFY COLUMN amount SET MASKING POLICY hide",
+    ):
+        sales.execute(statement)
+    assert sales.execute("SELECT count(*), max(amount) FROM sales").fetchone() == (1000, 249.75)
+    share(sales, "guarded", "sales")
+    taker = cursor(consumer)
+    taker.execute("CREATE DATABASE guarded FROM SHARE provider.guarded")
+    assert taker.execute("SELECT count(*), max(amount) FROM guarded.public.sales").fetchone() == (5, 0)

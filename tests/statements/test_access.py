@@ -113,9 +113,9 @@ def test_a_new_user_logs_in_with_what_was_granted(
         assert run(client, "SELECT CURRENT_USER(), CURRENT_ROLE()") == [(user, role)]
         with pytest.raises(snowflake.connector.ProgrammingError):
             run(client, "USE ROLE ACCOUNTADMIN")
-    run(connection, f"ALTER USER {user} SET PASSWORD = 'second'")
+    run(connection, f"ALTER USER {user} SET PASSWORD = 'Second-22'")
     with pytest.raises(snowflake.connector.DatabaseError):
         snowflake.connector.connect(**parameters)
     run(connection, f"ALTER USER {user} SET DISABLED = TRUE")
     with pytest.raises(snowflake.connector.DatabaseError):
-        snowflake.connector.connect(**{**parameters, "password": "second"})
+        snowflake.connector.connect(**{**parameters, "password": "Second-22"})

@@ -91,11 +91,23 @@ def test_a_replaced_file_is_taken_by_the_next_call_of_a_later_session(
     assert "m.py" in str(caught.value.msg)
 
 
+def _share(cursor: SnowflakeCursor, schema: str, function: str) -> None:
+    """Everybody may call a function."""
+    database = schema.partition(".")[0]
+    for grant in (
+        f"USAGE ON DATABASE {database}",
+        f"USAGE ON SCHEMA {schema}",
+        f"USAGE ON FUNCTION {schema}.{function}",
+    ):
+        cursor.execute(f"GRANT {grant} TO ROLE PUBLIC")
+
+
 def test_the_creators_stage_is_used_whoever_calls(
     cursor: SnowflakeCursor, tmp_path: Path, connect: Callable[..., SnowflakeConnection], schema: str
 ) -> None:
     _put(cursor, tmp_path / "mine.py", "def f(): return 'of the creator'\n", "@~")
     _create(cursor, "'@~/mine.py'", "mine.f")
+    _share(cursor, schema, "f()")
     cursor.execute("CREATE OR REPLACE USER caller PASSWORD = 'Caller-12345'")
     other = connect(user="caller", password="Caller-12345", role="PUBLIC").cursor()
     assert other.execute(f"SELECT {schema}.f()").fetchone() == ("of the creator",)
@@ -168,6 +180,7 @@ def test_scoped_urls_are_for_their_user_and_whole(
     (url,) = cursor.execute("SELECT BUILD_SCOPED_FILE_URL(@code, 'a.txt')").fetchone()  # type: ignore[union-attr,misc]
     assert "a.txt" not in url
     assert cursor.execute("SELECT read(%s)", (url,)).fetchone() == ("text",)
+    _share(cursor, schema, "read(VARCHAR)")
     cursor.execute("CREATE OR REPLACE USER reader PASSWORD = 'Reader-12345'")
     other = connect(user="reader", password="Reader-12345", role="PUBLIC").cursor()
     broken = url[:-3] + ("AAA" if url[-3:] != "AAA" else "BBB")

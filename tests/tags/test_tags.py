@@ -223,8 +223,7 @@ REFUSED = {
     "unknown domain": ("SELECT SYSTEM$GET_TAG('t', 'x', 'PLANET')", 1008, "PLANET"),
     "too few arguments": ("SELECT * FROM TABLE(INFORMATION_SCHEMA.TAG_REFERENCES('x'))", 938, "TAG_REFERENCES"),
     "propagation": ("CREATE TAG p PROPAGATE = ON_DEPENDENCY", 2, "PROPAGATE of a tag"),
-    "current column": ("SELECT SYSTEM$GET_TAG_ON_CURRENT_COLUMN('t')", 2, "SYSTEM$GET_TAG_ON_CURRENT_COLUMN"),
-    "masking policy": ("ALTER TAG t SET MASKING POLICY m", 2, "MASKING POLICY"),
+    "missing policy": ("ALTER TAG t SET MASKING POLICY m", 2003, "does not exist or not authorized"),
 }
 
 

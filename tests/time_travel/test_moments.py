@@ -167,7 +167,8 @@ REFUSED = [
     ("AT (OFFSET => a)", 904, "invalid identifier 'A'"),
     ("BEFORE (STATEMENT => '01b2c3d4-0000-0000-0000-000000000000')", 709, "01b2c3d4-0000-0000-0000-000000000000 not found"),
     ("AT (STATEMENT => 'x'' OR 1=1')", 709, "not found"),
-    ("AT (STREAM => 's')", 2, "AT (STREAM => ...)"),
+    ("AT (STREAM => 's')", 2003, "does not exist or not authorized"),
+    ("BEFORE (STREAM => 's')", 2, "BEFORE (STREAM => ...)"),
     ("AT (VERSION => 3)", 2, "AT (VERSION => ...)"),
     ("AT (OFFSET => )", 1003, "syntax error"),
 ]  # fmt: skip

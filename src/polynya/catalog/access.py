@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from polynya.catalog.model import CatalogObject
 
@@ -26,6 +27,7 @@ class Reads:
         touched_inside: columns that its views use.
         views: column of a view -> the columns that the view makes it of.
         view: id of the view that is being bound, 0 outside.
+        streams: id of a stream that it reads -> what it reads of it (``dialect.streams.StreamRead``).
     """
 
     direct: dict[int, CatalogObject] = field(default_factory=dict)
@@ -34,6 +36,7 @@ class Reads:
     touched_inside: set[Origin] = field(default_factory=set)
     views: dict[Origin, tuple[Origin, ...]] = field(default_factory=dict)
     view: int = 0
+    streams: dict[int, Any] = field(default_factory=dict)
 
     def note(self, item: CatalogObject) -> None:
         """An object is named in FROM."""

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from polynya.catalog import model
-from polynya.catalog.model import CatalogObject, ColumnDef, TableVersion
+from polynya.catalog.model import AccessToken, Attachment, CatalogObject, ColumnDef, TableVersion
 from polynya.types.sqltype import SqlType
 
 _CLASSES = {
@@ -42,7 +42,7 @@ def _encode_value(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, SqlType):
         return encode_type(value)
-    if isinstance(value, (ColumnDef, TableVersion)):
+    if isinstance(value, (ColumnDef, TableVersion, Attachment, AccessToken)):
         return _shallow(value)
     raise TypeError(f"the catalog cannot store a {type(value).__name__}")
 
@@ -51,17 +51,29 @@ def _decode_field(name: str, value: Any) -> Any:
     if value is None:
         return None
     match name:
-        case "created_on" | "dropped_on" | "until":
+        case (
+            "created_on" | "dropped_on" | "until" | "locked_until" | "expires_at" | "moment" | "last_committed_on"
+            | "last_suspended_on" | "resumed_on"
+        ):  # fmt: skip
             return datetime.fromisoformat(value)
         case "past":
             return [TableVersion(**{key: _decode_field(key, item) for key, item in past.items()}) for past in value]
         case "columns":
             return [
                 ColumnDef(
-                    **{**column, "type": decode_type(column["type"]), "tags": _decode_tags(column.get("tags", {}))}
+                    **{
+                        **column,
+                        "type": decode_type(column["type"]),
+                        "tags": _decode_tags(column.get("tags", {})),
+                        "masking": _decode_field("masking", column.get("masking")),
+                    }
                 )
                 for column in value
             ]
+        case "masking" | "row_access":
+            return Attachment(value["policy"], tuple(value["columns"]))
+        case "access_tokens":
+            return [AccessToken(**{key: _decode_field(key, item) for key, item in token.items()}) for token in value]
         case "tags":
             return _decode_tags(value)
         case "arguments":

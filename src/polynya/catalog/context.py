@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from polynya.catalog.model import CatalogObject
+from polynya.catalog.model import AccessToken, CatalogObject
 
 if TYPE_CHECKING:
     from polynya.catalog.store import Catalog
@@ -20,6 +20,10 @@ class Context:
         catalog: the account's objects.
         session_id: of the session.
         user, role, warehouse, database, schema: current names, resolved, or None.
+        acting: the role whose rights count instead of the session's: the owner of the view or function being bound.
+        unrestricted: the server itself asks: everything is allowed.
+        secondary_roles: ``ALL``, ``NONE``, or names with commas between them.
+        access_token: the programmatic access token with which the session was opened, or None.
         parameters: session parameters that were set, upper-case names; read them with ``parameter``.
         variables: SET variables, upper-case names -> (Python value).
         temporary: the session's temporary objects, (schema id, object kind, name) -> object. Kinds are those of
@@ -35,7 +39,10 @@ class Context:
     user: str
     account: str
     role: str | None = None
+    acting: str | None = None
+    unrestricted: bool = False
     secondary_roles: str = "ALL"
+    access_token: AccessToken | None = None
     warehouse: str | None = None
     database: str | None = None
     schema: str | None = None

@@ -6,7 +6,7 @@ https://docs.snowflake.com/en/sql-reference/info-schema
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -48,12 +48,16 @@ class Request:
     contents: Contents | None
 
     def schemas(self) -> list[tuple[Database, Schema]]:
-        """All schemas but INFORMATION_SCHEMA, with their databases."""
-        catalog = self.context.catalog
-        return [(database, schema) for database in self.databases for schema in catalog.children(database.id, "SCHEMA")]
+        """All schemas but INFORMATION_SCHEMA that the session may see, with their databases."""
+        context, catalog = self.context, self.context.catalog
+        return [
+            (database, schema)
+            for database in self.databases
+            for schema in catalog.visible(context, database.id, "SCHEMA")
+        ]
 
     def objects(self, kind: str) -> list[tuple[Database, Schema, Any]]:
-        """All objects of a kind with what they lie in, the session's temporary ones included."""
+        """All objects of a kind that the session may see with what they lie in, its temporary ones included."""
         context, catalog = self.context, self.context.catalog
         found = []
         for database, schema in self.schemas():
@@ -62,7 +66,7 @@ class Request:
                 for (parent, of_kind, _), item in context.temporary.items()
                 if (parent, of_kind) == (schema.id, kind)
             ]
-            found += [(database, schema, item) for item in [*own, *catalog.children(schema.id, kind)]]
+            found += [(database, schema, item) for item in [*own, *catalog.visible(context, schema.id, kind)]]
         return found
 
 
@@ -103,14 +107,24 @@ def relation(
         SnowflakeError: 002003 if the database does not exist.
     """
     # Importing them registers the views.
-    from polynya.catalog import information_views, lineage_views, tag_references, telemetry_views, usage_views
+    from polynya.catalog import (
+        information_views,
+        lineage_views,
+        policy_views,
+        tag_references,
+        task_views,
+        telemetry_views,
+        usage_views,
+    )
 
-    del information_views, lineage_views, tag_references, telemetry_views, usage_views
+    del information_views, lineage_views, policy_views, tag_references, task_views, telemetry_views, usage_views
     if name not in _VIEWS:
         return None
     catalog = context.catalog
     if "." in name:
         databases = catalog.children(0, "DATABASE")
+        # Whoever may use the database SNOWFLAKE sees the account as a whole.
+        context = replace(context, unrestricted=True)
     else:
         databases = [catalog.get(context, "DATABASE", [database])]
     columns, rows = _VIEWS[name]
@@ -123,9 +137,17 @@ def relation(
 
 def view_names(account_usage: bool = False) -> list[str]:
     """The views of INFORMATION_SCHEMA, or of ACCOUNT_USAGE."""
-    from polynya.catalog import information_views, lineage_views, tag_references, telemetry_views, usage_views
+    from polynya.catalog import (
+        information_views,
+        lineage_views,
+        policy_views,
+        tag_references,
+        task_views,
+        telemetry_views,
+        usage_views,
+    )
 
-    del information_views, lineage_views, tag_references, telemetry_views, usage_views
+    del information_views, lineage_views, policy_views, tag_references, task_views, telemetry_views, usage_views
     if account_usage:
         return sorted(name.partition(".")[2] for name in _VIEWS if name.startswith("ACCOUNT_USAGE."))
     return sorted(name for name in _VIEWS if "." not in name)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from polynya.catalog import rights
+from polynya.catalog.granted import sees_grant
 from polynya.catalog.information_schema import Request, view, view_names
 from polynya.catalog.model import ColumnDef, Routine, Schema, Table, View
 from polynya.catalog.packages import PYTHON_VERSION, listed_packages
@@ -48,7 +50,7 @@ def _databases(request: Request) -> list[tuple]:
             database.name, database.owner, _yes_no(database.transient), database.comment or None, database.created_on,
             database.created_on, retention_days(request.context.catalog, database), database.options.get("KIND", "STANDARD"), "ROLE",
         )
-        for database in request.context.catalog.children(0, "DATABASE")
+        for database in request.context.catalog.visible(request.context, 0, "DATABASE")
     ]  # fmt: skip
 
 
@@ -66,9 +68,9 @@ def _databases(request: Request) -> list[tuple]:
 def _schemata(request: Request) -> Iterator[tuple]:
     catalog, context = request.context.catalog, request.context
     for database in request.databases:
-        inner = catalog.find(context, "SCHEMA", [database.name, INFORMATION_SCHEMA])
+        inner = catalog.get(context, "SCHEMA", [database.name, INFORMATION_SCHEMA])
         schemas: list[Schema] = sorted(
-            [*catalog.children(database.id, "SCHEMA"), inner], key=lambda schema: schema.name
+            [*catalog.visible(context, database.id, "SCHEMA"), inner], key=lambda schema: schema.name
         )
         for schema in schemas:
             yield (
@@ -141,7 +143,7 @@ def _views(request: Request) -> Iterator[tuple]:
     for database, schema, item in request.objects("TABLE"):
         if isinstance(item, View):
             yield (
-                database.name, schema.name, item.name, item.owner, item.text, "NONE", "NO", "NO", _yes_no(item.secure),
+                database.name, schema.name, item.name, item.owner, _readable(request, item, item.text), "NONE", "NO", "NO", _yes_no(item.secure),
                 item.created_on, item.created_on, item.created_on, None, item.comment or None, _yes_no(item.temporary),
             )  # fmt: skip
 
@@ -340,13 +342,18 @@ def _functions(request: Request) -> Iterator[tuple]:
     for database, schema, item in request.objects("FUNCTION"):
         yield (
             database.name, schema.name, item.name, item.owner, _arguments(item), _returns(item), *_measures(item),
-            item.language, item.body, _option_text(item, "VOLATILITY"), "NO" if item.options.get("STRICT") else "YES",
+            item.language, _readable(request, item, item.body), _option_text(item, "VOLATILITY"), "NO" if item.options.get("STRICT") else "YES",
             _yes_no(item.options.get("SECURE")), item.created_on, item.created_on, item.comment or None, "NO", None, None,
             None, None, _option_text(item, "PACKAGES"), _option_text(item, "RUNTIME_VERSION"),
             _option_text(item, "INSTALLED_PACKAGES"), _yes_no(item.options.get("MEMOIZABLE")),
             _yes_no(item.kind == "AGGREGATE FUNCTION"), _option_text(item, "IMPORTS"), _option_text(item, "HANDLER"), None,
             _option_text(item, "SECRETS"), _option_text(item, "EXTERNAL_ACCESS_INTEGRATIONS"),
         )  # fmt: skip
+
+
+def _readable(request: Request, item: View | Routine, text: str) -> str | None:
+    """How a view or routine is made, if the session may read it."""
+    return text if rights.may_read_text(request.context, item) else None
 
 
 @view(
@@ -365,7 +372,7 @@ def _procedures(request: Request) -> Iterator[tuple]:
     for database, schema, item in request.objects("PROCEDURE"):
         yield (
             database.name, schema.name, item.name, item.owner, _arguments(item), _returns(item), *_measures(item),
-            item.language, item.body, item.created_on, item.created_on, item.comment or None, _option_text(item, "PACKAGES"),
+            item.language, _readable(request, item, item.body), item.created_on, item.created_on, item.comment or None, _option_text(item, "PACKAGES"),
             _option_text(item, "RUNTIME_VERSION"), _option_text(item, "INSTALLED_PACKAGES"), _option_text(item, "IMPORTS"),
             _option_text(item, "HANDLER"), _option_text(item, "EXTERNAL_ACCESS_INTEGRATIONS"), _option_text(item, "SECRETS"),
         )  # fmt: skip
@@ -394,11 +401,8 @@ def _applicable_roles(request: Request) -> Iterator[tuple]:
 
 @view("ENABLED_ROLES", columns=_texts("ROLE_NAME", "ROLE_OWNER"))
 def _enabled_roles(request: Request) -> Iterator[tuple]:
-    from polynya.catalog.privileges import inherited_roles
-
     catalog, context = request.context.catalog, request.context
-    names = inherited_roles(catalog.grants(), "ROLE", context.role) if context.role else ["PUBLIC"]
-    for name in names:
+    for name in sorted(rights.session_roles(context)):
         role = catalog.child(0, "ROLE", name)
         yield (name, role.owner if role else None)
 
@@ -412,7 +416,7 @@ _PRIVILEGE_FIELDS = [
 @view("OBJECT_PRIVILEGES", columns=_PRIVILEGE_FIELDS)
 def _object_privileges(request: Request) -> Iterable[tuple]:
     for grant in request.context.catalog.grants():
-        if grant.future or grant.on_kind in ("ROLE", "ACCOUNT"):
+        if grant.future or grant.on_kind in ("ROLE", "ACCOUNT") or not sees_grant(request.context, grant):
             continue
         parts = _parts(grant.on_name)
         database, schema = (parts[0] if len(parts) > 1 else None), (parts[1] if len(parts) > 2 else None)

@@ -7,12 +7,15 @@ from polynya.catalog.model import (
     Database,
     FileFormat,
     GenericObject,
+    Policy,
     Role,
     Routine,
     Schema,
     Sequence,
     Stage,
+    Stream,
     Table,
+    Task,
     User,
     View,
     Warehouse,
@@ -25,6 +28,8 @@ _KIND_OF = {
     View: "TABLE",
     Sequence: "SEQUENCE",
     Stage: "STAGE",
+    Stream: "STREAM",
+    Task: "TASK",
     FileFormat: "FILE FORMAT",
     Role: "ROLE",
     User: "USER",
@@ -48,7 +53,7 @@ def kind_of(item: CatalogObject) -> str:
     """The kind under which ``Catalog.find`` finds an object; tables and views share one."""
     if isinstance(item, Routine):
         return "PROCEDURE" if item.kind == "PROCEDURE" else "FUNCTION"
-    if isinstance(item, GenericObject):
+    if isinstance(item, (GenericObject, Policy)):
         return item.kind
     return _KIND_OF[type(item)]
 

@@ -26,6 +26,7 @@ class ColumnDef:
         autoincrement: (sequence id) of an IDENTITY/AUTOINCREMENT column, or None.
         comment: or None.
         primary_key, unique: declared, never enforced, as in Snowflake.
+        masking: its masking policy, or None.
     """
 
     name: str
@@ -39,6 +40,22 @@ class ColumnDef:
     unique: bool = False
     collation: str | None = None
     tags: dict[int, str] = field(default_factory=dict)
+    masking: Attachment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A policy on a table, a view or a column.
+
+    Args:
+        policy: its id.
+        columns: engine names of the columns that are its arguments, in order; renaming a column does not change them.
+        tag: id of the tag by which it is there; 0 for one of the column itself.
+    """
+
+    policy: int
+    columns: tuple[str, ...]
+    tag: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,12 +95,16 @@ class Schema(CatalogObject):
 
 @dataclass(slots=True)
 class TableVersion:
-    """What a table was until a moment: see ``Table`` for the fields."""
+    """What a table was until a moment: see ``Table`` for the fields.
+
+    ``same_at`` is a snapshot at which what followed still had the same rows, for a clone that was written to.
+    """
 
     stored_as: str
     snapshot: int | None
     columns: list[ColumnDef]
     until: datetime
+    same_at: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,6 +120,7 @@ class Table(CatalogObject):
         cluster_by: SQL text or "".
         dynamic_query: the text of a dynamic table's query, else "".
         past: what it was before its rows moved or its columns changed, oldest first.
+        row_access: its row access policy, or None.
     """
 
     kind: str = "TABLE"
@@ -108,6 +130,7 @@ class Table(CatalogObject):
     cluster_by: str = ""
     dynamic_query: str = ""
     past: list[TableVersion] = field(default_factory=list)
+    row_access: Attachment | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,6 +142,7 @@ class View(CatalogObject):
         text: the whole CREATE VIEW statement, as SHOW VIEWS and GET_DDL print it.
         columns: names (and comments) the view gives its columns, with types as of creation.
         temporary: dropped with its session.
+        row_access: its row access policy, or None.
     """
 
     query: str = ""
@@ -126,6 +150,58 @@ class View(CatalogObject):
     columns: list[ColumnDef] = field(default_factory=list)
     temporary: bool = False
     secure: bool = False
+    row_access: Attachment | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Stream(CatalogObject):
+    """A stream, and where it was created; where it is now, the lake knows (``storage.stream_offsets``).
+
+    Args:
+        table: id of the table whose changes it shows.
+        append_only: only inserted rows.
+        show_initial_rows: until it is first consumed, the rows that the table had count as inserted.
+        stored_as, snapshot, moment: the table's rows in the lake from which it shows changes, and of when they are.
+    """
+
+    table: int = 0
+    append_only: bool = False
+    show_initial_rows: bool = False
+    stored_as: str = ""
+    snapshot: int = 0
+    moment: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Task(CatalogObject):
+    """A task.
+
+    Args:
+        definition: the SQL that it runs.
+        warehouse: or "" for one that the server chooses.
+        schedule: ``5 MINUTE``, ``10 SECOND``, ``USING CRON 0 9 * * * UTC``, or "".
+        predecessors: ids of the tasks after which it runs.
+        finalizes: id of the root task whose graph it finishes, or 0.
+        condition: SQL of WHEN, or "".
+        config: JSON text, or "".
+        started: whether it runs on its schedule, or after its predecessors.
+        last_committed_on, last_suspended_on: or None.
+        suspended_reason: or "".
+        failures: consecutive failed runs of its graph.
+    """
+
+    definition: str = ""
+    warehouse: str = ""
+    schedule: str = ""
+    predecessors: list[int] = field(default_factory=list)
+    finalizes: int = 0
+    condition: str = ""
+    config: str = ""
+    started: bool = False
+    last_committed_on: datetime | None = None
+    last_suspended_on: datetime | None = None
+    suspended_reason: str = ""
+    failures: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -193,6 +269,23 @@ class Routine(CatalogObject):
 
 
 @dataclass(slots=True, kw_only=True)
+class Policy(CatalogObject):
+    """A row access or masking policy.
+
+    Args:
+        kind: "ROW ACCESS POLICY" or "MASKING POLICY".
+        arguments: (name, type, None); a masking policy's first one is the masked column.
+        returns: BOOLEAN of a row access policy.
+        body: an SQL expression over the arguments.
+    """
+
+    kind: str = ""
+    arguments: list[tuple[str, SqlType, str | None]] = field(default_factory=list)
+    returns: SqlType | None = None
+    body: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
 class Role(CatalogObject):
     """A role; ``parent`` is 0. Grants of it are in the catalog's grant table."""
 
@@ -206,6 +299,9 @@ class User(CatalogObject):
         password_hash: as ``catalog.passwords`` makes it, or "" (no password login).
         public_keys: PEM bodies for key-pair login.
         default_role, default_warehouse, default_namespace: or "".
+        locked_until: after too many wrong passwords, or None.
+        expires_at: when the user can no longer log in, or None.
+        access_tokens: programmatic access tokens, as ``catalog.access_tokens`` keeps them: their secrets hashed.
     """
 
     login_name: str = ""
@@ -216,12 +312,49 @@ class User(CatalogObject):
     default_namespace: str = ""
     must_change_password: bool = False
     disabled: bool = False
+    locked_until: datetime | None = None
+    expires_at: datetime | None = None
+    access_tokens: list[AccessToken] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class AccessToken:
+    """A programmatic access token of a user.
+
+    Args:
+        name: unique among the user's.
+        digest: SHA-256 of the secret, which is random: no salt is needed.
+        role: the only role that a session of it has, or "" (any of the user's).
+        created_by: user.
+        mins_to_bypass: of MINS_TO_BYPASS_NETWORK_POLICY_REQUIREMENT, or None.
+        rotated_to: name of the token that has replaced it, or "".
+    """
+
+    name: str
+    digest: str
+    created_on: datetime
+    expires_at: datetime
+    created_by: str
+    role: str = ""
+    comment: str = ""
+    disabled: bool = False
+    mins_to_bypass: int | None = None
+    rotated_to: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
 class Warehouse(CatalogObject):
+    """A warehouse.
+
+    Args:
+        size: X-Small, Small, ...: see ``catalog.warehouse_sizes``.
+        state: STARTED or SUSPENDED.
+        resumed_on: when it was last resumed, UTC; None if never.
+    """
+
     size: str = "X-Small"
     state: str = "STARTED"
+    resumed_on: datetime | None = None
 
 
 @dataclass(slots=True, kw_only=True)

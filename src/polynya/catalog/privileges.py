@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from polynya.catalog.model import Grant
+
+# ("ROLE", name), ("DATABASE ROLE", full name), ("USER", name), ("SHARE", name).
+Holder = tuple[str, str]
+ROLE_KINDS = ("ROLE", "DATABASE ROLE")
+# Kinds that share names with tables.
+_TABLES = {
+    "VIEW", "DYNAMIC TABLE", "MATERIALIZED VIEW", "EXTERNAL TABLE", "ICEBERG TABLE", "HYBRID TABLE",
+}  # fmt: skip
 
 
 def key_of(grant: Grant) -> tuple[str, str, str, str, str, bool]:
@@ -12,21 +21,55 @@ def key_of(grant: Grant) -> tuple[str, str, str, str, str, bool]:
     return (grant.privilege, grant.on_kind, grant.on_name, grant.to_kind, grant.to_name, grant.future)
 
 
-def inherited_roles(grants: list[Grant], kind: str, name: str) -> list[str]:
-    """The roles that a user or role has: those granted to it, those granted to these, and PUBLIC.
+def grant_family(kind: str) -> str:
+    """The kind under which the catalog finds what a grant is on: names of views and tables are one space."""
+    return "TABLE" if kind in _TABLES else kind
 
-    https://docs.snowflake.com/en/user-guide/security-access-control-overview#role-hierarchy-and-privilege-inheritance
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Who holds which roles and privileges, as of one state of the grants.
+
+    Args:
+        held: holder -> the roles granted to it.
+        given: holder -> its grants on anything but roles, without future ones.
     """
-    found: dict[str, None] = {name: None} if kind == "ROLE" else {}
-    pending = [(kind, name)]
-    while pending:
-        holder = pending.pop()
-        for grant in grants:
-            of_role = grant.on_kind == "ROLE" and grant.privilege == "USAGE"
-            if of_role and (grant.to_kind, grant.to_name) == holder and grant.on_name not in found:
-                found[grant.on_name] = None
-                pending.append(("ROLE", grant.on_name))
-    return [*found, *([] if "PUBLIC" in found else ["PUBLIC"])]
+
+    held: dict[Holder, list[Holder]] = field(default_factory=dict)
+    given: dict[Holder, list[Grant]] = field(default_factory=dict)
+
+    def reached(self, *holders: Holder) -> list[Holder]:
+        """The roles among the holders, those granted to them, those granted to these, and PUBLIC.
+
+        https://docs.snowflake.com/en/user-guide/security-access-control-overview#role-hierarchy-and-privilege-inheritance
+        """
+        found = dict.fromkeys(holders)
+        pending = list(holders)
+        while pending:
+            for role in self.held.get(pending.pop(), ()):
+                if role not in found:
+                    found[role] = None
+                    pending.append(role)
+        if ("ROLE", "PUBLIC") not in found:
+            found.update(dict.fromkeys(self.reached(("ROLE", "PUBLIC"))))
+        return list(found)
+
+
+def role_graph(grants: Iterable[Grant]) -> Roles:
+    """Sorts grants by their holders."""
+    graph = Roles()
+    for grant in grants:
+        holder = (grant.to_kind, grant.to_name)
+        if grant.on_kind in ROLE_KINDS and grant.privilege == "USAGE":
+            graph.held.setdefault(holder, []).append((grant.on_kind, grant.on_name))
+        elif not grant.future:
+            graph.given.setdefault(holder, []).append(grant)
+    return graph
+
+
+def inherited_roles(graph: Roles, kind: str, name: str) -> list[str]:
+    """The account roles that a user or role has: those granted to it, those granted to these, and PUBLIC."""
+    return [role for of_kind, role in graph.reached((kind, name)) if of_kind == "ROLE"]
 
 
 def renamed(grant: Grant, kind: str, old: str, new: str | None) -> Grant | None:
@@ -42,8 +85,20 @@ def renamed(grant: Grant, kind: str, old: str, new: str | None) -> Grant | None:
     """
     if (grant.to_kind, grant.to_name) == (kind, old):
         return None if new is None else replace(grant, to_name=new)
-    if (grant.on_kind, grant.on_name) == (kind, old):
+    if (grant_family(grant.on_kind), grant.on_name) == (grant_family(kind), old):
         return None if new is None else replace(grant, on_name=new)
-    if kind in ("DATABASE", "SCHEMA") and grant.on_name.startswith(old + "."):
+    if kind == "ROLE" and grant.granted_by == old:
+        return replace(grant, granted_by=new or "")
+    if kind not in ("DATABASE", "SCHEMA"):
+        return grant
+    if grant.to_kind == "DATABASE ROLE" and grant.to_name.startswith(old + "."):
+        if new is None:
+            return None
+        grant = replace(grant, to_name=new + grant.to_name[len(old) :])
+    if grant.on_name.startswith(old + ".") and grant.on_kind not in _ACCOUNT_KINDS:
         return None if new is None else replace(grant, on_name=new + grant.on_name[len(old) :])
     return grant
+
+
+# Names of these have no parts: a dot in one is a character like others.
+_ACCOUNT_KINDS = ("ROLE", "USER", "WAREHOUSE", "INTEGRATION", "SHARE", "ACCOUNT")

@@ -5,12 +5,15 @@ https://docs.snowflake.com/en/developer-guide/snowflake-rest-api/reference
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from polynya.catalog import task_graphs
 from polynya.catalog.kinds import is_temporary
-from polynya.catalog.model import CatalogObject, ColumnDef, Database, Routine, Schema, Table, View
+from polynya.catalog.model import CatalogObject, ColumnDef, Database, Routine, Schema, Table, Task, View
 from polynya.catalog.names import join_name, quote_identifier
 from polynya.catalog.retention import retention_days
+from polynya.catalog.schedules import parse_schedule
 from polynya.catalog.store import Catalog
 
 # (rows, bytes) of a table.
@@ -46,6 +49,8 @@ def resource(catalog: Catalog, item: CatalogObject, size: Size | None = None) ->
             found |= _view(item)
         case Routine():
             found |= _routine(item)
+        case Task():
+            found |= _task(catalog, item)
     return {key: value for key, value in found.items() if value is not None}
 
 
@@ -151,6 +156,51 @@ def _routine(routine: Routine) -> dict[str, Any]:
         "is_table_function": routine.returns_table is not None,
         "is_memoizable": bool(routine.options.get("MEMOIZABLE")),
     }
+
+
+def _task(catalog: Catalog, task: Task) -> dict[str, Any]:
+    option = task.options.get
+    root = catalog.by_id(task.finalizes) if task.finalizes else None
+    before = [quote_identifier(other.name) for other in task_graphs.predecessors(catalog, task)]
+    last = task_graphs.finalizer(catalog, task)
+    relations: dict[str, Any] = {
+        "Predecessors": [catalog.full_name(other) for other in task_graphs.predecessors(catalog, task)]
+    }
+    if last is not None:
+        relations["FinalizerTask"] = catalog.full_name(last)
+    if root is not None:
+        relations["FinalizedRootTask"] = catalog.full_name(root)
+    overlapping = option("ALLOW_OVERLAPPING_EXECUTION")
+    return {
+        "id": task_graphs.task_id(task),
+        "definition": task.definition,
+        "warehouse": quote_identifier(task.warehouse) if task.warehouse else None,
+        "schedule": _schedule(task.schedule) if task.schedule else None,
+        "predecessors": before or None,
+        "finalize": quote_identifier(root.name) if root is not None else None,
+        "task_relations": json.dumps(relations),
+        "condition": task.condition or None,
+        "config": json.loads(task.config) if task.config else None,
+        "session_parameters": option("PARAMETERS"),
+        "state": "started" if task.started else "suspended",
+        "allow_overlapping_execution": overlapping,
+        "task_auto_retry_attempts": option("TASK_AUTO_RETRY_ATTEMPTS"),
+        "user_task_timeout_ms": option("USER_TASK_TIMEOUT_MS"),
+        "suspend_task_after_num_failures": option("SUSPEND_TASK_AFTER_NUM_FAILURES"),
+        "user_task_managed_initial_warehouse_size": option("USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE"),
+        "error_integration": option("ERROR_INTEGRATION"),
+        "success_integration": option("SUCCESS_INTEGRATION"),
+        "last_committed_on": task.last_committed_on.isoformat() if task.last_committed_on else None,
+        "last_suspended_on": task.last_suspended_on.isoformat() if task.last_suspended_on else None,
+    }
+
+
+def _schedule(text: str) -> dict[str, Any]:
+    schedule = parse_schedule(text)
+    if schedule.cron:
+        return {"schedule_type": "CRON_TYPE", "cron_expr": schedule.cron, "timezone": schedule.zone}
+    minutes, seconds = divmod(schedule.seconds, 60)
+    return {"schedule_type": "MINUTES_TYPE", "minutes": minutes} | ({"seconds": seconds} if seconds else {})
 
 
 def _language(routine: Routine) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from polynya.errors import invalid_value
 DAYS = "DATA_RETENTION_TIME_IN_DAYS"
 # The account's floor: no object keeps its past for less.
 LEAST_DAYS = "MIN_DATA_RETENTION_TIME_IN_DAYS"
+_EXTENSION = "MAX_DATA_EXTENSION_TIME_IN_DAYS"
+_DEFAULT_EXTENSION = 14
 _DEFAULT = 1
 _MOST = 90
 _MOST_TRANSIENT = 1
@@ -76,3 +78,22 @@ def is_over(catalog: Catalog, item: CatalogObject, now: datetime | None = None) 
             return True
         current = catalog.by_id(current.parent)
     return False
+
+
+def extension_days(catalog: Catalog, item: CatalogObject) -> int:
+    """For how many days at most the past of a table is kept for its streams, beyond its own retention time.
+
+    https://docs.snowflake.com/en/sql-reference/parameters#max-data-extension-time-in-days
+    """
+    current: CatalogObject | None = item
+    while current is not None:
+        if _EXTENSION in current.options:
+            return int(current.options[_EXTENSION])
+        current = catalog.by_id(current.parent)
+    return int(catalog.account_parameters.get(_EXTENSION, _DEFAULT_EXTENSION))
+
+
+def stream_horizon(catalog: Catalog, table: CatalogObject, now: datetime | None = None) -> datetime:
+    """A stream of a table whose offset is earlier than this is stale."""
+    days = max(retention_days(catalog, table), extension_days(catalog, table))
+    return (now or datetime.now(UTC)) - timedelta(days=days)

@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from polynya.catalog import file, privileges
+from polynya.catalog import file, privileges, rights
 from polynya.catalog.context import Context
 from polynya.catalog.imported import Imports, share_of
-from polynya.catalog.kinds import depth_of, key_of, kind_of, title_of
-from polynya.catalog.model import CatalogObject, Grant, Routine, Schema, Sequence
+from polynya.catalog.kinds import depth_of, is_temporary, key_of, kind_of, title_of
+from polynya.catalog.model import CatalogObject, GenericObject, Grant, Role, Routine, Schema, Sequence, User
 from polynya.catalog.names import join_name
 from polynya.catalog.references import referred
+from polynya.catalog.rights import Rights
 from polynya.errors import SnowflakeError, already_exists, does_not_exist
 
 INFORMATION_SCHEMA = "INFORMATION_SCHEMA"
@@ -38,6 +39,10 @@ class Catalog:
         self._places: dict[int, tuple[int, str, str]] = {}  # id -> (parent, kind, key) of a live object
         self._live: dict[tuple[int, str], dict[str, CatalogObject]] = {}  # (parent, kind) -> key -> object
         self._grants: dict[tuple, Grant] = {}
+        # Counts changes of grants; what is derived from them is kept for one state of theirs.
+        self.grants_version = 0
+        self.rights_cache: dict[object, tuple[int, Rights]] = {}
+        self._roles: tuple[int, privileges.Roles] = (-1, privileges.Roles())
         # Databases made from shares: what brings their contents, and why they cannot be used, by id.
         self.imports: Imports | None = None
         self.unavailable: dict[int, SnowflakeError] = {}
@@ -269,6 +274,10 @@ class Catalog:
             found = list(self._live.get((parent_id, kind), {}).values())
         return sorted(found, key=key_of)
 
+    def visible(self, context: Context, parent_id: int, kind: str) -> list[Any]:
+        """As ``children``, without what the session's roles may not see."""
+        return [item for item in self.children(parent_id, kind) if rights.sees(context, item)]
+
     def child(self, parent_id: int, kind: str, name: str) -> Any:
         """One object of a parent by name (a routine: by signature), or None."""
         return self._live.get((parent_id, kind), {}).get(name)
@@ -298,7 +307,9 @@ class Catalog:
         return False
 
     def find(self, context: Context, kind: str, parts: list[str]) -> Any:
-        """The object of a name, or None. Temporary ones hide permanent ones.
+        """The object of a name, or None, also for one that the session's roles may not see.
+
+        Temporary ones hide permanent ones.
 
         Args:
             context: fills in the database and schema that the name leaves out.
@@ -308,11 +319,16 @@ class Catalog:
         Raises:
             SnowflakeError: 090105, 090106 if the name needs a current database or schema and there is none.
         """
+        found = self._find(context, kind, parts)
+        return found if found is None or rights.sees(context, found) else None
+
+    def _find(self, context: Context, kind: str, parts: list[str]) -> Any:
         if kind == "SCHEMA":
             return self._find_schema(self.qualify(context, parts, 2))
         if len(parts) == 1 and (object_id := referred(parts[0])) is not None:
             own = (item for item in list(context.temporary.values()) if item.id == object_id)
-            return next(own, None) or self.by_id(object_id)
+            found = next(own, None) or self.by_id(object_id)
+            return None if found is not None and is_temporary(found) and found.id not in _ids(context) else found
         depth = depth_of(kind)
         if depth == 1:
             return self.child(0, kind, parts[-1])
@@ -340,14 +356,14 @@ class Catalog:
             return found
         depth = depth_of(kind)
         full = self.qualify(context, parts, depth)
-        if depth > 1 and len(parts) == depth and self.child(0, "DATABASE", full[0]) is None:
+        if depth > 1 and len(parts) == depth and self.find(context, "DATABASE", full[:1]) is None:
             raise does_not_exist("Database", join_name(full[:1]))
-        if depth > 2 and len(parts) > 1 and self._find_schema(full[:2]) is None:
+        if depth > 2 and len(parts) > 1 and self.find(context, "SCHEMA", full[:2]) is None:
             raise does_not_exist("Schema", join_name(full[:2]))
         raise does_not_exist(title or title_of(kind), join_name(parts if kind == "TABLE" and title is None else full))
 
     def routines(self, context: Context, kind: str, parts: list[str]) -> list[Routine]:
-        """All overloads of a function or procedure, the session's own first.
+        """All overloads of a function or procedure that the session's roles may see, the session's own first.
 
         Args:
             kind: FUNCTION or PROCEDURE.
@@ -365,7 +381,7 @@ class Catalog:
                 found[key] = item
         with self._lock:
             for key, item in self._live.get((schema.id, kind), {}).items():
-                if item.name == name and isinstance(item, Routine):
+                if item.name == name and isinstance(item, Routine) and rights.sees(context, item):
                     found.setdefault(key, item)
         return list(found.values())
 
@@ -447,6 +463,7 @@ class Catalog:
                 for key, grant in added.items():
                     file.save_grant(self._database, key, grant)
             self._grants.update(added)
+            self.grants_version += 1
 
     def revoke(self, grant: Grant) -> bool:
         """Removes a grant; whether there was one."""
@@ -457,6 +474,7 @@ class Catalog:
             with self._database:
                 file.delete_grant(self._database, key)
             del self._grants[key]
+            self.grants_version += 1
             return True
 
     def grants(self) -> list[Grant]:
@@ -484,7 +502,24 @@ class Catalog:
 
     def roles_of(self, user: str) -> list[str]:
         """The roles a user may use: granted ones, those they inherit, and PUBLIC."""
-        return privileges.inherited_roles(self.grants(), "USER", user)
+        return privileges.inherited_roles(self.role_graph(), "USER", user)
+
+    def role_graph(self) -> privileges.Roles:
+        """Who holds which roles and privileges."""
+        version, graph = self._roles
+        if version != self.grants_version:
+            with self._lock:
+                version, graph = self.grants_version, privileges.role_graph(self._grants.values())
+                self._roles = version, graph
+        return graph
+
+    def grant_name(self, item: CatalogObject) -> str:
+        """How grants name an object: roles, users and shares by their bare name, others by their full name, a routine
+        with its argument types."""
+        if isinstance(item, Role | User) or (isinstance(item, GenericObject) and item.kind == "SHARE"):
+            return item.name
+        name = self.full_name(item)
+        return name + item.signature[len(item.name) :] if isinstance(item, Routine) else name
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -517,6 +552,10 @@ class Catalog:
     def _mark_dropped(self, item: CatalogObject) -> None:
         item.dropped_on = _now()
         self._unplace(item.id)
+
+
+def _ids(context: Context) -> set[int]:
+    return {item.id for item in list(context.temporary.values())}
 
 
 def _now() -> datetime:

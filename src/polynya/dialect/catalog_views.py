@@ -10,6 +10,7 @@ import pyarrow as pa
 from polynya.catalog import information_schema
 from polynya.catalog.context import Context
 from polynya.catalog.model import Table
+from polynya.catalog.rights import require
 from polynya.catalog.store import INFORMATION_SCHEMA
 from polynya.stages import history
 from polynya.storage.connection import Connection
@@ -46,7 +47,7 @@ def catalog_view(
         (columns, rows, (database, schema), name).
 
     Raises:
-        SnowflakeError: 002003 if the database does not exist.
+        SnowflakeError: 002003 if the database does not exist or the session may not see it.
     """
     full = [part for part in ([context.database, context.schema][: 3 - len(parts)] + parts) if part is not None]
     if len(full) != 3:
@@ -55,6 +56,7 @@ def catalog_view(
     if schema == INFORMATION_SCHEMA:
         key = name
     elif database == "SNOWFLAKE" and schema in _USAGE:
+        require(context, "USAGE", context.catalog.get(context, "DATABASE", [database]))
         key = f"{schema}.{name}"
     else:
         return None

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from polynya.catalog.access import Reads
 from polynya.catalog.context import Context
-from polynya.catalog.model import CatalogObject
+from polynya.catalog.model import CatalogObject, ColumnDef
 from polynya.storage.python_calls import EngineCall, new_handle
 from polynya.storage.steps import Inputs, Step
 
@@ -39,6 +39,7 @@ class Environment:
         runners: Python routines that it calls, by id.
         moment: as of which tables are read, inside a view that is read with AT or BEFORE; else None.
         reads: the same objects with their columns, apart for what views name.
+        policy_target: while a policy's body is bound, what it protects: a table or view, and the masked column.
         publications: imported databases, by the beginning of their names in the engine -> the publication read.
     """
 
@@ -55,6 +56,7 @@ class Environment:
     moment: Moment | None = None
     reads: Reads = field(default_factory=Reads)
     publications: dict[str, str] = field(default_factory=dict)
+    policy_target: tuple[CatalogObject, ColumnDef | None] | None = None
     _counter: int = 0
 
     def alias(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from polynya.dialect.binder import Binder, Scope
-from polynya.dialect.expression import Expr, quote
+from polynya.dialect.expression import Expr, quote, quote_string
 from polynya.dialect.naming import find_columns, order_term, position, resolve_identifier
 from polynya.dialect.scope import Relation, Source, SourceColumn, stored_names
 from polynya.errors import compilation_error, invalid_identifier, unsupported
@@ -148,10 +148,20 @@ def _dynamic_values(sql: str, key: Expr, binder: Binder) -> list[tuple[Expr, str
         bound = (
             literal_value(value)
             if value is None or isinstance(value, (str, int, float, bool))
-            else Expr(f"CAST('{value}' AS {key.type.duckdb})", key.type, False, value)
+            else _literal(value, key)
         )
         values.append((bound, f"'{value}'" if isinstance(value, str) else ("NULL" if value is None else str(value))))
     return values
+
+
+def _literal(value: object, key: Expr) -> Expr:
+    """A value of a column as a literal: of bytes, which may hold anything, by their digits."""
+    sql = (
+        f"unhex('{value.hex()}')"
+        if isinstance(value, bytes)
+        else f"CAST({quote_string(str(value))} AS {key.type.duckdb})"
+    )
+    return Expr(sql, key.type, False, value)
 
 
 def _unpivot(node: exp.Pivot, source: Source, binder: Binder) -> Source:

@@ -6,9 +6,11 @@ Source: docs.snowflake.com/en/sql-reference/functions/get_query_operator_stats (
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from polynya.catalog.policies import is_protected
+from polynya.catalog.store import Catalog
 from polynya.dialect.query import BoundQuery
 from polynya.storage.connection import Connection
 from polynya.storage.steps import Inputs, Step
@@ -41,10 +43,13 @@ class Operator:
     details: dict[str, Any]
 
 
-def operators(connection: Connection, bound: BoundQuery) -> list[Operator]:
-    """The operators of a query's plan, from the result down; the query is not run."""
+def operators(connection: Connection, catalog: Catalog, bound: BoundQuery) -> list[Operator]:
+    """The operators of a query's plan, from the result down; the query is not run. What they work on is left out where
+    it would tell of a policy, or of a secure view's query."""
     found = [Operator(0, None, "Result", {})]
     _add(connection, bound.sql, bound.inputs, [], found, 0)
+    if any(is_protected(catalog, item) or getattr(item, "secure", False) for item in bound.objects):
+        return [replace(operator, details={}) for operator in found]
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from polynya.catalog.context import Context
 from polynya.catalog.model import Routine
 from polynya.catalog.parameters import PYTHON_MEMORY_MB, PYTHON_TIMEOUT_SECONDS
+from polynya.catalog.rights import with_rights_of
 from polynya.dialect.python_logs import log_level, log_sink
 from polynya.dialect.python_secrets import secrets_of
 from polynya.runtime.handler import LOG_LEVEL, Handler, Job
@@ -27,12 +28,14 @@ def handler_of(routine: Routine, context: Context, stages: StageStore) -> Handle
         SnowflakeError: 002003 or 001304 if an import is gone.
     """
     options = routine.options
+    # Whoever may call a routine needs no right on what it is made of.
+    owners = with_rights_of(context, routine.owner)
     return Handler(
         kind="TABLE FUNCTION" if routine.kind == "FUNCTION" and routine.returns_table is not None else routine.kind,
         name=routine.name,
         entry=str(options["HANDLER"]),
         body=routine.body,
-        imports=fetch_imports(options.get("IMPORTS", ()), context, stages, str(options.get("CREATOR", ""))),
+        imports=fetch_imports(options.get("IMPORTS", ()), owners, stages, str(options.get("CREATOR", ""))),
         arguments=tuple((name, sql_type) for name, sql_type, _ in routine.arguments),
         returns=routine.returns,
         returns_table=None if routine.returns_table is None else tuple(routine.returns_table),
@@ -59,6 +62,7 @@ def job_of(execution: Any, routine: Routine, *, procedure: bool = False) -> Job:
         seconds=0.0 if procedure else float(context.parameter(PYTHON_TIMEOUT_SECONDS)),
         open_file=lambda address: open_staged(address, context, execution.stages),
         log=log_sink(execution, routine, level),
+        workers=execution.workers(),
         environment=_environment(context) | {LOG_LEVEL: level} | secrets_of(routine, context),
     )
 

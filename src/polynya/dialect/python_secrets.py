@@ -10,6 +10,7 @@ import json
 from polynya.catalog.context import Context
 from polynya.catalog.model import Routine
 from polynya.catalog.names import join_name, split_name
+from polynya.catalog.rights import with_rights_of
 from polynya.errors import does_not_exist, unsupported
 from polynya.runtime.sandbox import SECRET_PREFIX
 
@@ -21,7 +22,7 @@ def secrets_of(routine: Routine, context: Context) -> dict[str, str]:
     """What ``Job.environment`` holds of secrets: by variable, as JSON.
 
     Args:
-        routine: a name of a secret without database or schema means the routine's own.
+        routine: its owner may read the secrets; a name of a secret without database or schema means the routine's own.
         context: of the session.
 
     Raises:
@@ -31,7 +32,7 @@ def secrets_of(routine: Routine, context: Context) -> dict[str, str]:
     for variable, written in (routine.options.get("SECRETS") or {}).items():
         parts = split_name(written)
         full = [*context.catalog.path(routine)[:-1][: 3 - len(parts)], *parts]
-        secret = context.catalog.find(context, "SECRET", full)
+        secret = context.catalog.find(with_rights_of(context, routine.owner), "SECRET", full)
         if secret is None:
             raise does_not_exist("Secret", join_name(full))
         kind = str(secret.options.get("TYPE", "")).upper()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+import pyarrow as pa
 from sqlglot import exp
 
 from polynya.catalog.access import Origin, Reads
@@ -49,6 +50,11 @@ class BoundQuery:
     stored_as: list[str] = field(default_factory=list)
     reads: Reads = field(default_factory=Reads)
     origins: list[tuple[Origin, ...]] = field(default_factory=list)
+
+    @property
+    def needs_warehouse(self) -> bool:
+        """Whether it reads stored rows or runs handlers; constants and the catalog's views need none here."""
+        return bool(self.objects or self.reads.direct) or any(not isinstance(i, pa.Table) for i in self.inputs.values())
 
 
 def bind_query(

@@ -8,6 +8,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from polynya.catalog.model import Routine
+from polynya.catalog.rights import require, with_rights_of
 from polynya.dialect import casts
 from polynya.dialect.binder import Binder, Scope
 from polynya.dialect.calls import make_call
@@ -197,6 +198,7 @@ def _fitting(binder: Binder, parts: list[str], node: exp.Expr, overloads: list[R
             best = (fitted[0], _Chosen(routine, fitted[1], call.distinct))
     if best is None:
         raise invalid_argument_types(parts[-1], [str(expr.type) for expr in given], position(node))
+    require(binder.context, "USAGE", best[1].routine)
     return best[1]
 
 
@@ -254,7 +256,9 @@ def _bind_body(binder: Binder, routine: Routine, arguments: list[Expr]) -> Sourc
     database = env.context.catalog.by_id(schema.parent) if schema else None
     caller = env.context
     env.context = replace(
-        caller, database=database.name if database else caller.database, schema=schema.name if schema else caller.schema
+        with_rights_of(caller, routine.owner),
+        database=database.name if database else caller.database,
+        schema=schema.name if schema else caller.schema,
     )
     variables = {name: expr for (name, _, _), expr in zip(routine.arguments, arguments, strict=True)}
     scope = Scope(None, {}, variables=variables)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from polynya.catalog.model import Sequence
+from polynya.catalog.rights import require
 from polynya.dialect.environment import Environment
 from polynya.dialect.expression import Expr
 from polynya.errors import does_not_exist
@@ -19,6 +20,7 @@ def next_value(env: Environment, parts: list[str]) -> Expr:
     found = catalog.find(env.context, "SEQUENCE", parts)
     if not isinstance(found, Sequence):
         raise does_not_exist("Sequence", ".".join(parts))
+    require(env.context, "USAGE", found)
     return value_of(env, found)
 
 

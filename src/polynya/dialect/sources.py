@@ -10,14 +10,17 @@ from sqlglot import exp
 
 from polynya.catalog.access import Origin, Reads
 from polynya.catalog.imported import BOUND, REFUSED, imported_from
-from polynya.catalog.model import CatalogObject, Table, View
+from polynya.catalog.model import CatalogObject, Stream, Table, View
+from polynya.catalog.rights import require, with_rights_of
 from polynya.dialect import calls, casts, table_calls
 from polynya.dialect.binder import Binder, Scope, dynamic_name
 from polynya.dialect.environment import Environment
 from polynya.dialect.expansion import expand
 from polynya.dialect.expression import Expr, derive, quote
 from polynya.dialect.naming import check_list_length, position, resolve_identifier
+from polynya.dialect.policies import protected
 from polynya.dialect.scope import Relation, Source, SourceColumn, source_columns, stored_names
+from polynya.dialect.streams import changes_source, stream_source
 from polynya.dialect.table_functions import TABLE_FUNCTIONS
 from polynya.dialect.time_travel import Moment, read_moment, table_at
 from polynya.errors import SnowflakeError, compilation_error, invalid_identifier, unsupported
@@ -51,7 +54,9 @@ def bind_from(node: exp.Select, binder: Binder) -> str:
 
 
 # What may stand with a table in FROM, by sqlglot's names.
-_UNDERSTOOD = {"this", "db", "catalog", "alias", "joins", "laterals", "pivots", "sample", "when", "format", "pattern"}
+_UNDERSTOOD = {
+    "this", "db", "catalog", "alias", "joins", "laterals", "pivots", "sample", "when", "changes", "format", "pattern",
+}  # fmt: skip
 
 
 # --- items ------------------------------------------------------------------------------------------------------------
@@ -156,7 +161,7 @@ def _table_item(node: exp.Table, binder: Binder) -> tuple[Source, str | None, tu
             raise unsupported(key.upper())
     named = isinstance(inner, (exp.Identifier, exp.DynamicIdentifier)) and not inner.name.startswith("@")
     if not (named or _is_table_name(inner)):
-        _timeless(node.args.get("when"), Source("", []))
+        _timeless(node.args.get("when") or node.args.get("changes"), Source("", []))
     if isinstance(inner, exp.Window):  # TABLE(f(x) OVER (PARTITION BY ...))
         source, name, qualifiers = _function_item(inner, binder)
         return source, name, qualifiers, False
@@ -200,18 +205,28 @@ def _stored(parts: list[str], node: exp.Table, binder: Binder) -> tuple[Source, 
     """A stored table or view, or a view of INFORMATION_SCHEMA."""
     env, context = binder.env, binder.context
     when = node.args.get("when")
+    past = when or node.args.get("changes")
     if len(parts) == 1 and parts[0] in binder.scope.ctes:
-        return _timeless(when, binder.scope.ctes[parts[0]]), parts[0], None, False
+        return _timeless(past, binder.scope.ctes[parts[0]]), parts[0], None, False
     from polynya.dialect.catalog_views import catalog_view
 
     found = catalog_view(context, parts, env.execution)
     if found is not None:
         columns, table, qualifiers, view_name = found
-        return _timeless(when, _input_source(columns, table, binder)), view_name, qualifiers, False
+        return _timeless(past, _input_source(columns, table, binder)), view_name, qualifiers, False
     database, schema, name = context.catalog.qualify(context, parts)
-    stored = context.catalog.get(context, "TABLE", parts)
+    stored = context.catalog.find(context, "TABLE", parts) or context.catalog.find(context, "STREAM", parts)
+    if isinstance(stored, Stream):
+        return _timeless(past, stream_source(stored, env)), name, (database, schema), False
+    if stored is None:
+        stored = context.catalog.get(context, "TABLE", parts)
+    require(context, "SELECT", stored)
     env.objects.setdefault(stored.id, stored)
     env.reads.note(stored)
+    if node.args.get("changes"):
+        if not isinstance(stored, Table) or imported_from(context.catalog, stored):
+            raise unsupported("CHANGES of anything but a stored table")
+        return changes_source(stored, node.args["changes"], env), name, (database, schema), False
     if imported_from(context.catalog, stored):
         if when is not None or env.moment is not None:
             raise unsupported("time travel in a shared database")
@@ -223,7 +238,7 @@ def _stored(parts: list[str], node: exp.Table, binder: Binder) -> tuple[Source, 
         source = table_source(stored) if moment is None else table_at(stored, moment, env)
     else:
         raise unsupported(f"SELECT from {type(stored).__name__}")
-    return traced(source, stored, env.reads), name, (database, schema), False
+    return protected(traced(source, stored, env.reads), stored, env), name, (database, schema), False
 
 
 # A publication of an imported database in the engine: ``share_17_3``; the database's part, and the whole.
@@ -274,15 +289,16 @@ def _moment(when: exp.HistoricalData | None, binder: Binder) -> Moment | None:
     return read_moment(when, binder.env)
 
 
-def _timeless(when: exp.HistoricalData | None, source: Source) -> Source:
-    """Refuses AT and BEFORE on what has no past of its own."""
+def _timeless(when: exp.Expr | None, source: Source) -> Source:
+    """Refuses AT, BEFORE and CHANGES on what has no past of its own."""
     if when is not None:
-        raise unsupported(f"{when.args['this']} on anything but a stored table or view")
+        word = "CHANGES" if isinstance(when, exp.Changes) else when.args["this"]
+        raise unsupported(f"{word} on anything but a stored table or view")
     return source
 
 
 def _view_source(view: View, binder: Binder, database: str, schema: str, moment: Moment | None) -> Source:
-    """A view's query, bound with the view's own database and schema as the current ones.
+    """A view's query, bound with its owner's rights and its own database and schema as the current ones.
 
     Args:
         view: of the catalog.
@@ -297,7 +313,7 @@ def _view_source(view: View, binder: Binder, database: str, schema: str, moment:
     if env.routine_depth >= _MAX_VIEW_DEPTH:
         raise compilation_error(1010, "42000", f"View '{view.name}' is nested too deep or contains itself.")
     caller, at = env.context, env.moment
-    env.context = replace(caller, database=database, schema=schema, variables=caller.variables)
+    env.context = replace(with_rights_of(caller, view.owner), database=database, schema=schema)
     env.moment = moment
     reads = env.reads
     outer, touched = reads.view, reads.touched

@@ -22,7 +22,7 @@ from polynya.dialect.expression import null, quote
 from polynya.dialect.parse import parse_expression
 from polynya.dialect.scope import Source, SourceColumn
 from polynya.errors import SnowflakeError, compilation_error, invalid_value, unsupported
-from polynya.storage import snapshots
+from polynya.storage import snapshots, stream_offsets
 from polynya.storage.tables import at_snapshot, storage_type
 from polynya.storage.temporary_past import COPIED_VALUES
 from polynya.types.sqltype import TIMESTAMP_LTZ, TIMESTAMP_NTZ
@@ -60,11 +60,13 @@ def read_moment(clause: exp.HistoricalData, env: Environment) -> Moment:
     """
     before = str(clause.args["this"]).upper() == "BEFORE"
     kind = str(clause.args["kind"]).upper()
-    if kind not in ("TIMESTAMP", "OFFSET", "STATEMENT"):
+    if kind not in ("TIMESTAMP", "OFFSET", "STATEMENT", "STREAM") or (kind == "STREAM" and before):
         raise unsupported(f"{clause.args['this']} ({kind} => ...)")
     own = Environment(env.context, env.execution, env.binds)
     value = Binder(own, Scope()).expression(clause.expression)
     connection: Connection = env.execution.connection
+    if kind == "STREAM":
+        return _stream(env, str(value.constant))
     if kind == "STATEMENT":
         sql = casts.as_text(value, env.context).sql
     elif kind == "OFFSET":
@@ -111,6 +113,14 @@ def _statement(env: Environment, query_id: str, before: bool) -> Moment:
     return Moment(began if before else ended)
 
 
+def _stream(env: Environment, name: str) -> Moment:
+    """The moment of a stream's offset."""
+    from polynya.dialect.streams import find_stream
+
+    offset = stream_offsets.offset_of(env.execution.connection, find_stream(env.context, name))
+    return Moment(offset.moment, offset.snapshot)
+
+
 def rows_at(table: Table, moment: Moment, env: Environment) -> TableVersion:
     """Where a table's rows as of a moment are: its engine name and a snapshot of the lake; of a temporary table SQL for
     FROM, without a snapshot.
@@ -155,7 +165,7 @@ def table_at(table: Table, moment: Moment, env: Environment) -> Source:
             raise not_available(table)
         newest = table.snapshot if table.snapshot is not None else snapshots.current_snapshot(connection)
         now = snapshots.columns_at(connection, table.stored_as, newest)
-    items = ", ".join(f"{_value(column, then, now, env)} AS {quote(column.stored_as)}" for column in table.columns)
+    items = ", ".join(f"{value_then(column, then, now, env)} AS {quote(column.stored_as)}" for column in table.columns)
     columns = [SourceColumn(column.name, column.type, column.nullable, column.stored_as) for column in table.columns]
     return Source(f"(SELECT {items} FROM {at_snapshot(version.stored_as, version.snapshot)})", columns)
 
@@ -166,7 +176,7 @@ def _columns(connection: Connection, relation: str) -> dict[str, str]:
     return dict(zip(found.column(0).to_pylist(), found.column(1).to_pylist(), strict=True))
 
 
-def _value(column: ColumnDef, then: dict[str, str], now: dict[str, str], env: Environment) -> str:
+def value_then(column: ColumnDef, then: dict[str, str], now: dict[str, str], env: Environment) -> str:
     """SQL of a column's value in a row of then: a column that was not there yet has its default."""
     name = column.stored_as
     if name not in then:

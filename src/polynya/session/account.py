@@ -22,6 +22,8 @@ from polynya.session.history import History
 from polynya.session.query import Query, cancelled_by_user
 from polynya.session.results import ResultStore, StoredResult
 from polynya.session.session import Session
+from polynya.session.tasks import Tasks
+from polynya.session.warehouses import Warehouses
 from polynya.stages.history import open_history
 from polynya.stages.store import StageStore
 from polynya.statements.sharing.imports import ImportedDatabases
@@ -29,6 +31,7 @@ from polynya.statements.sharing.publisher import Publisher
 from polynya.storage.cleanup import clean_up
 from polynya.storage.engine import Engine
 from polynya.storage.replica import replicate
+from polynya.storage.stream_offsets import open_offsets
 from polynya.storage.upkeep import keep_house
 
 # Deeply nested SQL is parsed, bound and written by recursion, much of it in compiled code on the thread's own stack.
@@ -48,9 +51,10 @@ class Account:
 
     Args:
         home: the home folder.
+        cores: that it uses; default the machine's.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, cores: int | None = None) -> None:
         self.home = home
         self.catalog = Catalog.open(home / "catalog.sqlite")
         self.engine = Engine.open(home, on_open=engine_functions.install)
@@ -61,13 +65,16 @@ class Account:
         self.publisher = Publisher(home, self.catalog, partial(replicate, self.engine))
         with closing(self.engine.connect()) as connection:
             open_history(connection)
-        self.runtime = Pool(home / "tmp" / "runtime", hide=(home,))
+            open_offsets(connection)
+        self.runtime = Pool(home / "tmp" / "runtime", cores, hide=(home,))
+        self.warehouses = Warehouses(self.catalog, self.engine, self.runtime.size)
         # How a procedure's handler reaches its session; set by the server.
         self.open_door: Callable[[Session], AbstractContextManager[Door]] | None = None
         self.results = ResultStore(home / "results")
         self.history = History(home / "history.sqlite")
         self.accesses = Accesses(home / "access.sqlite", self.catalog)
         self.events = Events(home / "events.sqlite")
+        self.tasks = Tasks(self)
         self.sessions: dict[int, Session] = {}
         self._queries: OrderedDict[str, Query] = OrderedDict()
         self._lock = threading.Lock()
@@ -79,6 +86,7 @@ class Account:
         sys.setrecursionlimit(max(RECURSION_LIMIT, sys.getrecursionlimit()))
         threading.stack_size(STACK_BYTES)
         self._workers = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="statement")
+        self.tasks.start()
 
     def submit(self, work: Callable[..., Any], *arguments: Any) -> Future:
         """Runs a call in a thread with a deep stack."""
@@ -92,6 +100,14 @@ class Account:
         if self.sessions.get(session.id) is session:  # a procedure's session has its caller's id
             del self.sessions[session.id]
         session.close()
+
+    def end_sessions(self, user: str) -> None:
+        """Ends all sessions of a user: none of their requests is answered from now on, what they run is cancelled."""
+        ended = [session for session in list(self.sessions.values()) if session.context.user == user]
+        for session in ended:
+            session.expel()
+        for session in ended:
+            self.submit(self.close_session, session)
 
     def remember(self, query: Query) -> None:
         """Keeps a query at hand by its id."""
@@ -149,18 +165,21 @@ class Account:
             False if a statement does not react to being cancelled; the engine is left open then.
         """
         self._stop.set()
+        tasks = self.tasks.close()
         self.cancel_all()
-        running = [query.future for query in self.running() if query.future is not None]
+        running = [query.future for query in self.running() if query.future is not None] + tasks
         stuck = wait(running, timeout=_CLOSE_SECONDS).not_done
         self._workers.shutdown(wait=not stuck, cancel_futures=True)
         if not stuck:
             for session in list(self.sessions.values()):
                 self.close_session(session)
+        self.warehouses.close()
         self.runtime.close()
         self.results.close()
         self.history.close()
         self.accesses.close()
         self.events.close()
+        self.tasks.close_history()
         if not stuck:
             self._housekeeper.join()
             self.imports.close()

@@ -30,11 +30,11 @@ log = logging.getLogger(__name__)
 _ATTEMPTS = 20
 _STILL_ATTEMPTS = 10
 _PAUSE_SECONDS = 0.05
-# The lake's own table, of no object.
-_OWN = {"load_history"}
+# The lake's own tables, of no object.
+_OWN = {"load_history", "stream_offsets"}
 CATALOG = "catalog.sqlite"
 # Records of the past beside the catalog.
-_RECORDS = ("history.sqlite", "access.sqlite", "events.sqlite")
+_RECORDS = ("history.sqlite", "access.sqlite", "events.sqlite", "tasks.sqlite")
 SCRATCH = "backup-"
 
 

@@ -64,11 +64,13 @@ class ProcedureSession(Session):
         context = replace(execution.context, client=_CLIENT)
         super().__init__(caller.account, context if owner is None else _with_owners_rights(context, owner))
         self.id = self.context.session_id = caller.id
+        self.task = caller.task
         self.depth: int = caller.depth + 1 if isinstance(caller, ProcedureSession) else 1
         # Whatever an owner's rights procedure calls has its owner's rights at most.
         self.restricted: bool = owner is not None or (isinstance(caller, ProcedureSession) and caller.restricted)
         self._changes = execution.context if owner is None else None
         self._timezones = caller._timezones
+        self._caller = caller
         self._parent = parent
         self._root = root
         self._outer = self._connection = execution.connection
@@ -93,6 +95,10 @@ class ProcedureSession(Session):
             self._opened = self.account.open_door(self)
             self._door = self._opened.__enter__()
         return self._door
+
+    def _place_holder(self, root: Query) -> Query:
+        """The outermost CALL's: handlers wait for what they ask, so this must not wait for places that such calls hold."""
+        return self._caller._place_holder(self._root)
 
     # --- as its client sees it --------------------------------------------------------------------------------------
 
@@ -243,6 +249,8 @@ def _with_owners_rights(caller: Context, routine: Routine) -> Context:
     return replace(
         caller,
         role=routine.owner or caller.role,
+        acting=None,
+        secondary_roles="NONE",
         database=database.name if database else caller.database,
         schema=schema.name if schema else caller.schema,
         parameters=dict(caller.parameters),

@@ -56,6 +56,7 @@ class Query:
         asynchronous: the client does not wait.
         record: its entry in the history.
         access: what it read and wrote so far.
+        warehouse: id of the one on which it has a place, or None.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Query:
     request_id: str = ""
     asynchronous: bool = False
     access: Access = field(default_factory=Access)
+    warehouse: int | None = None
     # What came of it, once done: one of these two, or neither if the result is stored.
     result: StoredResult | ResultSet | None = None
     error: SnowflakeError | None = None

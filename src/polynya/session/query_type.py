@@ -52,6 +52,8 @@ def query_type(text: str) -> str:
     verb = words[0]
     if verb == "BEGIN" and words[1:] and words[1] not in _TRANSACTION:
         return _NAMES["EXECUTE"]  # a block
+    if words[:2] == ["EXECUTE", "TASK"]:
+        return "EXECUTE_TASK"
     if verb in _WITH_OBJECT:
         kinds = [word for word in words[1:] if word not in _MODIFIERS]
         if kinds:
@@ -62,9 +64,14 @@ def query_type(text: str) -> str:
 
 # Docs: the text is cut after 100,000 characters (docs.snowflake.com/en/sql-reference/functions/query_history).
 _RECORDED = 100_000
+# A secret may stand in a statement that is itself a string (''value''), between dollars, behind comments, or bare.
 _SECRET = re.compile(
-    r"\b(PASSWORD|AWS_SECRET_KEY|AWS_TOKEN|AZURE_SAS_TOKEN|MASTER_KEY|SECRET_STRING|RSA_PRIVATE_KEY)\s*=\s*'(?:[^'\\]|''|\\.)*'",
-    re.IGNORECASE | re.DOTALL,
+    r"""
+    \b(PASSWORD|AWS_SECRET_KEY|AWS_TOKEN|AZURE_SAS_TOKEN|MASTER_KEY|SECRET_STRING|RSA_PRIVATE_KEY)"?
+    (?:\s|/\*.*?\*/|--[^\n]*\n)* = (?:\s|/\*.*?\*/|--[^\n]*\n)*
+    (?: \$\$.*?\$\$ | ''[^'\\]+'' | '(?:[^'\\]|''|\\.)*' | (?!SELECT\b)[^\s,;()'$]+ )
+    """,
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
 _WITH_SECRETS = re.compile(r"\b(USER|STAGE|SECRET|COPY|INTEGRATION)\b", re.IGNORECASE)
 

@@ -42,7 +42,7 @@ class StoredResult:
 
     Args:
         query_id: of the statement.
-        columns, statement_type, rows_affected, transfer, child_query_ids: as in ``ResultSet``.
+        columns, statement_type, rows_affected, transfer, child_query_ids, secret: as in ``ResultSet``.
         rows: how many.
         path: the file that holds the rows, or None while they are in memory.
         wire: what the server derived from it for clients; dropped with it.
@@ -55,6 +55,7 @@ class StoredResult:
     rows_affected: int | None = None
     transfer: dict | None = None
     child_query_ids: list[str] = field(default_factory=list)
+    secret: bool = False
     path: Path | None = None
     wire: Any = None
     _table: pa.Table | None = None
@@ -86,7 +87,7 @@ class StoredResult:
             self._table = None
 
     def result_set(self) -> ResultSet:
-        return ResultSet(self.columns, self.table, self.statement_type, self.rows_affected)
+        return ResultSet(self.columns, self.table, self.statement_type, self.rows_affected, secret=self.secret)
 
 
 def not_found(query_id: str) -> SnowflakeError:
@@ -125,14 +126,15 @@ class ResultStore:
         """
         stored = StoredResult(
             query_id, result.columns, result.statement_type, 0, result.rows_affected, result.transfer,
-            result.child_query_ids,
+            result.child_query_ids, result.secret,
         )  # fmt: skip
         if isinstance(result.data, pa.Table) and result.data.nbytes <= SPOOL_BYTES:
             stored._table = result.data
         else:
             self._read(stored, result.data)
         stored.rows = stored.table.num_rows
-        self._remember(stored)
+        if not result.secret:
+            self._remember(stored)
         return stored
 
     def get(self, query_id: str) -> StoredResult:
@@ -330,5 +332,6 @@ def _restored(query_id: str, header: bytes, table: pa.Table, path: Path | None) 
     columns = [Column(name, decode_type(kind), nullable) for name, kind, nullable in described["columns"]]
     return StoredResult(
         query_id, columns, StatementType(described["statement_type"]), table.num_rows,
-        described["rows_affected"], None, described["child_query_ids"], path, None, table.replace_schema_metadata(),
+        described["rows_affected"], None, described["child_query_ids"], path=path,
+        _table=table.replace_schema_metadata(),
     )  # fmt: skip

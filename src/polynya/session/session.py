@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from polynya.catalog.access import Access, Edge
 from polynya.catalog.context import Context
+from polynya.catalog.model import Warehouse
+from polynya.catalog.monitoring import may_cancel
 from polynya.catalog.parameters import coerce
+from polynya.catalog.warehouse_sizes import setting
 from polynya.dialect.binds import Binds
 from polynya.dialect.dependencies import Dependency, dependencies
 from polynya.errors import SnowflakeError
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from polynya.runtime.handler import LogRecord
     from polynya.session.account import Account
     from polynya.session.results import StoredResult
+    from polynya.session.tasks import Tasks
     from polynya.statements.base import Procedure
     from polynya.storage.connection import Connection
 
@@ -88,6 +92,12 @@ class Session:
         self._requests: OrderedDict[str, Query] = OrderedDict()
         self._requests_lock = threading.Lock()
         self.closed = False
+        # The task that runs in the session (``session.task_graph.RunningTask``), if one does.
+        self.task: Any = None
+        self.expelled = False
+        # Of a login: its roles are its user's, as they are when a statement begins. (A procedure has its owner's.)
+        self.has_users_roles = False
+        self._grants_seen = -1
 
     # --- what a client asks for ---------------------------------------------------------------------------------
 
@@ -181,6 +191,11 @@ class Session:
         """The query of a client's request."""
         return self._requests.get(request_id)
 
+    def expel(self) -> None:
+        """Answers no more requests; ``close`` is still to come."""
+        self.expelled = True
+        self.account.abort_all(self.id)
+
     def close(self) -> None:
         """Cancels what runs, rolls back the open transaction, drops temporary objects."""
         if self.closed:
@@ -194,6 +209,17 @@ class Session:
                 self._connection.close()
                 self._connection = None
 
+    def owns(self, record: QueryRecord) -> bool:
+        """Whether a statement is one of this session's user, and not of a dropped one of the same name; a session that
+        is restricted to a role has the statements of that role."""
+        context = self.context
+        user, token = context.catalog.child(0, "USER", context.user), context.access_token
+        return (
+            record.user_name == context.user
+            and (user is None or record.start_time >= user.created_on)
+            and (token is None or token.role in ("", record.role_name))
+        )
+
     # --- for statements (the Results protocol) ------------------------------------------------------------------
 
     def result(self, query_id: str) -> ResultSet:
@@ -203,7 +229,7 @@ class Session:
             SnowflakeError: its own error if it failed; 000709 if there is none or it is another user's.
         """
         record = self.account.history.find(query_id)
-        if record is None or record.user_name != self.context.user:
+        if record is None or not self.owns(record):
             raise not_found(query_id)
         return self.account.result(query_id).result_set()
 
@@ -228,6 +254,11 @@ class Session:
         """Where an object's rows came from, or went to."""
         return self.account.accesses.edges(object_id, column, upstream)
 
+    @property
+    def tasks(self) -> Tasks:
+        """The account's tasks."""
+        return self.account.tasks
+
     def dependencies(self) -> list[Dependency]:
         """What views, dynamic tables and SQL functions read."""
         return list(dependencies(self.context))
@@ -238,15 +269,27 @@ class Session:
         return None if record is None else (record.start_time, record.end_time)
 
     def abort(self, query_id: str) -> str:
-        """Cancels a running statement; the text that SYSTEM$CANCEL_QUERY answers."""
-        if self.account.abort(query_id):
+        """Cancels a running statement of this user, or of a warehouse that the role operates; the text that
+        SYSTEM$CANCEL_QUERY answers."""
+        query = self.account.query(query_id)
+        allowed = query is not None and may_cancel(self.context, query.record.row())
+        if allowed and self.account.abort(query_id):
             return f"query [{query_id}] terminated."
         return "Specified query is not running or does not exist."
+
+    def warehouse_counts(self) -> dict[str, tuple[int, int]]:
+        """By a warehouse's name: statements that run on it, and that wait for it."""
+        return self.account.warehouses.counts()
+
+    def end_sessions(self, user: str) -> None:
+        """Ends all sessions of a user who may no longer be in."""
+        self.account.end_sessions(user)
 
     def abort_all(self, session_id: int, own: str) -> str:
         """Cancels a session's running statements but the one that asks (``own``, its query id); the text that
         SYSTEM$CANCEL_ALL_QUERIES answers."""
         running = [q for q in self.account.running() if q.session.id == session_id and q.id != own]
+        running = [q for q in running if may_cancel(self.context, q.record.row())]
         count = sum(self.account.abort(query.id) for query in running)
         return f"cancelled {count} statement(s) in this session."
 
@@ -341,6 +384,7 @@ class Session:
                 return stored
             finally:
                 cancellable.runs_on(None)
+                self.account.warehouses.leave(cancellable)
                 self._take_over(context, names, parameters)
                 if not query.describe_only:
                     ids = self.context.last_query_ids
@@ -366,11 +410,21 @@ class Session:
 
             return open_procedure(self, query, root, execution, routine)
 
+        def use_warehouse() -> None:
+            if self.task is not None and context.warehouse is None:
+                return  # a serverless task has what the engine has
+            self.account.warehouses.enter(self._place_holder(root), context, waits=not connection.in_transaction)
+
         connection.query_id = query.id
         return Execution(
             context, connection, self.account.stages, self, nested, self.account.runtime,
-            lambda: root.cancelled is not None, procedure, query.access,
+            lambda: root.cancelled is not None, procedure, query.access, use_warehouse,
+            lambda: self.account.warehouses.workers(context),
         )  # fmt: skip
+
+    def _place_holder(self, root: Query) -> Query:
+        """Whose place on a warehouse a statement uses."""
+        return root
 
     def _nested(
         self, parent: Query, root: Query, context: Context, connection: Connection, text: str, binds: Binds
@@ -460,8 +514,23 @@ class Session:
     def _statement_context(self, query: Query) -> Context:
         """The session's context as one statement sees it: its id, its clock, its own parameters."""
         context = self.context
+        if self.has_users_roles:
+            self._drop_lost_roles(context)
         parameters = {**context.parameters, **query.parameters} if query.parameters else context.parameters.copy()
         return replace(context, query_id=query.id, statement_start=query.record.start_time, parameters=parameters)
+
+    def _drop_lost_roles(self, context: Context) -> None:
+        """Roles that were taken from the user since the last statement, or dropped, no longer count."""
+        catalog = context.catalog
+        if self._grants_seen == catalog.grants_version:
+            return
+        self._grants_seen = catalog.grants_version
+        available = set(catalog.roles_of(context.user))
+        if context.role not in available:
+            context.role = "PUBLIC"
+        if context.secondary_roles not in ("ALL", "NONE"):
+            kept = [name for name in context.secondary_roles.split(",") if name in available]
+            context.secondary_roles = ",".join(kept) or "NONE"
 
     def _take_over(self, context: Context, names: tuple, parameters: dict[str, Any]) -> None:
         """Brings what a statement changed (USE, ALTER SESSION ...) into the session's context.
@@ -491,9 +560,13 @@ class Session:
             self._timezones[id(connection)] = timezone
 
     def _watch(self, query: Query) -> threading.Timer | None:
-        """A timer for STATEMENT_TIMEOUT_IN_SECONDS, if it is set."""
+        """A timer for STATEMENT_TIMEOUT_IN_SECONDS, the session's or its warehouse's, if one is set."""
         name = "STATEMENT_TIMEOUT_IN_SECONDS"
-        seconds = query.parameters.get(name, self.context.parameter(name))
+        limits = [query.parameters.get(name, self.context.parameter(name))]
+        warehouse = self.account.catalog.child(0, "WAREHOUSE", self.context.warehouse or "")
+        if isinstance(warehouse, Warehouse):
+            limits.append(setting(warehouse, name))
+        seconds = min((limit for limit in limits if limit > 0), default=0)
         if not 0 < seconds < _NO_TIMEOUT:
             return None
         timer = threading.Timer(seconds, query.cancel, [timed_out(seconds)])
@@ -551,7 +624,7 @@ def _count_rows(record: QueryRecord, result: StoredResult | ResultSet | None) ->
 
 def _internal(error: BaseException, query: Query) -> SnowflakeError:
     """A failure of ours: logged with its traceback, answered as Snowflake's 000603."""
-    log.error("query %s failed inside the server: %s", query.id, query.text[:2000], exc_info=error)
+    log.error("query %s failed inside the server: %s", query.id, recorded_text(query.text)[:2000], exc_info=error)
     full = full_disk(error)
     if full is not None:
         return full

@@ -11,6 +11,7 @@ from typing import Any
 from polynya.catalog.context import Context
 from polynya.catalog.model import FileFormat as NamedFormat
 from polynya.catalog.names import join_name, split_name
+from polynya.catalog.rights import require
 from polynya.errors import SnowflakeError, compilation_error, does_not_exist
 from polynya.stages import csv, rows
 from polynya.stages.formats import FileFormat, file_format
@@ -165,6 +166,7 @@ def _format(name: str, context: Context) -> dict[str, Any]:
     found: NamedFormat | None = context.catalog.find(context, "FILE FORMAT", parts)
     if found is None:
         raise does_not_exist("File format", join_name(parts))
+    require(context, "USAGE", found)
     return dict(found.format)
 
 

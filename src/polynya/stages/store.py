@@ -18,6 +18,7 @@ from urllib.request import url2pathname
 
 from polynya.catalog.context import Context
 from polynya.catalog.model import Stage, Table
+from polynya.catalog.rights import require, require_account
 from polynya.errors import SnowflakeError, compilation_error, unsupported
 from polynya.stages import s3
 from polynya.stages.location import Location, checked_path, parse_location
@@ -81,6 +82,21 @@ class StageLocation:
         return StageLocation(self.stage, self.prefix, self.root, self.url, checked_path(path), self.options)
 
 
+def require_address(context: Context, url: str) -> None:
+    """Refuses an address of files on the server's machine to all but who may open the account to the outside.
+
+    Raises:
+        SnowflakeError: 003001 on the account.
+    """
+    if urlparse(url).scheme.lower() == "file":
+        require_account(context, "CREATE INTEGRATION")
+
+
+def _users_folder(name: str) -> str:
+    """The folder of a user's stage. A user may be called ``..``."""
+    return f"users/{quote(name, safe='').replace('.', '%2E') if set(name) == {'.'} else quote(name, safe='')}"
+
+
 class StageStore:
     """The files of all stages of a home.
 
@@ -115,6 +131,10 @@ class StageStore:
         """Removes the files in a dropped table's stage."""
         shutil.rmtree(self.root / "tables" / str(table_id), ignore_errors=True)
 
+    def drop_user(self, name: str) -> None:
+        """Removes the files in a dropped user's stage: another user of the name must not find them."""
+        shutil.rmtree(self.root / _users_folder(name), ignore_errors=True)
+
     def drop_temporary(self, context: Context) -> None:
         """Removes the files of a session's temporary stages and tables."""
         for item in list(context.temporary.values()):
@@ -123,27 +143,32 @@ class StageStore:
             elif isinstance(item, Table):
                 self.drop_table(item.id)
 
-    def resolve(self, location: str | Location, context: Context) -> StageLocation:
+    def resolve(self, location: str | Location, context: Context, privilege: str = "READ") -> StageLocation:
         """Finds a location's stage.
 
         Args:
             location: as SQL writes it, without quotes around.
             context: the session's names.
+            privilege: READ or WRITE on an internal stage; an external stage needs USAGE, a table's stage its
+                OWNERSHIP, an address without a stage the right to create integrations.
 
         Raises:
-            SnowflakeError: 002003 if there is no such stage or table.
+            SnowflakeError: 002003 if there is no such stage or table, 003001 without the privilege.
         """
         place = parse_location(location) if isinstance(location, str) else location
         if place.kind == "URL":
+            require_address(context, place.path)
             return self.external(place.path, "", {}, None)
         if place.kind == "USER":
-            return StageLocation(None, "", self._folder(f"users/{quote(context.user, safe='')}"), "", place.path)
+            return StageLocation(None, "", self._folder(_users_folder(context.user)), "", place.path)
         if place.kind == "TABLE":
             table = context.catalog.get(context, "TABLE", list(place.name))
             if not isinstance(table, Table):
                 raise compilation_error(2003, "02000", f"Stage '%{place.name[-1]}' does not exist or not authorized.")
+            require(context, "OWNERSHIP", table)
             return StageLocation(None, "", self._folder(f"tables/{table.id}"), "", place.path)
         stage = context.catalog.get(context, "STAGE", list(place.name))
+        require(context, "USAGE" if stage.url else privilege, stage)
         if stage.url:
             return self.external(stage.url, place.path, stage.options, stage)
         folder = self._folder(stage.directory)
@@ -304,8 +329,10 @@ class StageStore:
         assert root is not None
         # Only the part of the path up to its last slash is certain to be a folder.
         start = root / location.path[: location.path.rfind("/") + 1]
-        found = []
+        found: list[StagedFile] = []
         real_root = os.path.realpath(root)
+        if not f"{os.path.realpath(start)}{os.sep}".startswith(real_root + os.sep):
+            return found  # a link out of the stage
         for folder, folders, names in os.walk(start, followlinks=False):
             folders.sort()
             for name in names:

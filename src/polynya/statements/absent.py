@@ -33,18 +33,7 @@ _COLUMNS = {
         "created_on name database_name schema_name definition owner notification_channel comment integration pattern "
         "error_integration owner_role_type invalid_reason"
     ),
-    "STREAM": (
-        "created_on name database_name schema_name owner comment table_name source_type base_tables type stale mode stale_after "
-        "invalid_reason owner_role_type"
-    ),
-    "TASK": (
-        "created_on name id database_name schema_name owner comment warehouse schedule predecessors state definition condition "
-        "allow_overlapping_execution error_integration last_committed_on last_suspended_on owner_role_type config budget "
-        "task_relations last_suspended_reason"
-    ),
     "ALERT": "created_on name database_name schema_name owner comment warehouse schedule state condition action owner_role_type",
-    "MASKING POLICY": "created_on name database_name schema_name kind owner comment owner_role_type options",
-    "ROW ACCESS POLICY": "created_on name database_name schema_name kind owner comment owner_role_type options",
     "STREAMLIT": "created_on name database_name schema_name title owner comment query_warehouse url_id owner_role_type",
     "NOTEBOOK": "created_on name database_name schema_name comment owner query_warehouse url_id owner_role_type",
     "REGION": "region_group snowflake_region cloud region display_name",
@@ -55,9 +44,6 @@ _MOMENTS = {
     "last_refreshed_on",
     "refreshed_on",
     "compacted_on",
-    "stale_after",
-    "last_committed_on",
-    "last_suspended_on",
 }
 _COUNTS = {"rows", "bytes", "min_num_arguments", "max_num_arguments"}
 

@@ -56,6 +56,11 @@ def alter_session(execution: Execution, stream: TokenStream) -> ResultSet:
 def alter_account(execution: Execution, stream: TokenStream) -> ResultSet:
     stream.expect("ALTER", "ACCOUNT")
     catalog = execution.context.catalog
+    # No privilege allows it but being ACCOUNTADMIN, save for tags.
+    if not (stream.at("SET", "TAG") or stream.at("UNSET", "TAG")):
+        execution.require_account("ALTER ACCOUNT")
+    else:
+        execution.require_account(tagging.APPLY)
     changed = tagging.read_tag_change(execution, stream, account_tags(catalog))
     if changed is not None:
         stream.expect_end()

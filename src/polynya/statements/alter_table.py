@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import partial
 
 from polynya.catalog.model import ColumnDef, Sequence, Table
+from polynya.catalog.policies import check_unused
 from polynya.dialect.tokens import TokenStream
-from polynya.errors import compilation_error, invalid_identifier, unsupported
-from polynya.statements import objects, table_change, tagging
+from polynya.errors import compilation_error, invalid_identifier
+from polynya.statements import objects, policy_clauses, table_change, tagging
 from polynya.statements.base import Execution, statement
 from polynya.statements.column_definitions import (
     Constraint,
@@ -35,10 +36,19 @@ def alter_table(execution: Execution, stream: TokenStream) -> ResultSet:
         return objects.done()
     table = catalog.get(context, "TABLE", parts, "Table")
     objects.check_type(table, wanted)
-    with objects.editing(execution, table):
+    with objects.editing(execution, table, _privilege(execution, stream, table)):
         if not (table.dynamic_query and alter_dynamic_table(execution, stream, table)):
             _alter(execution, stream, table)
     return objects.done()
+
+
+def _privilege(execution: Execution, stream: TokenStream, table: Table) -> str | tuple[str, ...] | None:
+    """What a change needs; None for one that asks itself."""
+    if policy_clauses.is_policy_change(stream):
+        return None
+    if table.dynamic_query and stream.at_one("REFRESH", "SUSPEND", "RESUME"):
+        return "OPERATE"
+    return tagging.needed(execution, stream, "OWNERSHIP")
 
 
 def _alter(execution: Execution, stream: TokenStream, table: Table) -> None:
@@ -56,6 +66,8 @@ def _alter(execution: Execution, stream: TokenStream, table: Table) -> None:
         stream.expect_end()
     elif stream.accept("SWAP", "WITH"):
         _swap(execution, stream, table)
+    elif policy_clauses.accept_row_access_change(execution, stream, table):
+        pass
     elif stream.accept("ADD"):
         _add(execution, stream, table)
     elif stream.accept("DROP"):
@@ -120,6 +132,7 @@ def _swap(execution: Execution, stream: TokenStream, table: Table) -> None:
     catalog, context = execution.context.catalog, execution.context
     other = catalog.get(context, "TABLE", stream.name(), "Table")
     objects.check_type(other, "TABLE")
+    execution.require("OWNERSHIP", other)
     stream.expect_end()
     if (table.kind == "TEMPORARY") != (other.kind == "TEMPORARY"):
         raise compilation_error(2271, "0A000", "A temporary table cannot be swapped with a permanent one.")
@@ -141,8 +154,6 @@ def _add(execution: Execution, stream: TokenStream, table: Table) -> None:
         set_constraints(table, [read_constraint(execution, stream)])
         stream.expect_end()
         return
-    if stream.at("ROW", "ACCESS"):
-        raise unsupported("ROW ACCESS POLICY")
     if stream.accept("SEARCH", "OPTIMIZATION"):
         table.options["SEARCH_OPTIMIZATION"] = True
         if stream.accept("ON"):
@@ -168,6 +179,7 @@ def _add(execution: Execution, stream: TokenStream, table: Table) -> None:
     stream.expect_end()
     if texts:
         table_change.add_columns(execution, table, texts)
+        policy_clauses.attach_columns(execution, table, texts)
         set_constraints(table, constraints)
 
 
@@ -215,6 +227,8 @@ def _drop_columns(execution: Execution, stream: TokenStream, table: Table) -> No
     columns = [find_column(table, name) for name in names]
     if len(columns) == len(table.columns):
         raise compilation_error(2262, "0A000", f"Cannot drop the only column of table '{table.name}'.")
+    for column in columns:
+        check_unused(table, column, "dropped")
     if columns:
         table_change.drop_columns(execution, table, columns)
         dropped = {column.name for column in columns}
@@ -258,8 +272,8 @@ def _alter_column(
         column.comment = None
     elif tagging.accept_tag_change(execution, stream, column):
         tagging.check_columns(execution, table)
-    elif stream.at_one("SET MASKING", "UNSET MASKING", "SET PROJECTION", "UNSET PROJECTION"):
-        raise unsupported("policies on columns")
+    elif policy_clauses.accept_masking_change(execution, stream, table, column):
+        pass
     elif stream.done:
         raise stream.error()
     else:

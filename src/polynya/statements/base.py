@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from polynya.catalog import rights
 from polynya.catalog.access import Access, Edge
 from polynya.catalog.context import Context
 from polynya.types.resultset import ResultSet
 
 if TYPE_CHECKING:
-    from polynya.catalog.model import Routine
+    from threading import Semaphore
+
+    from polynya.catalog.model import CatalogObject, Routine, Task
     from polynya.dialect.dependencies import Dependency
     from polynya.dialect.expression import Expr
     from polynya.dialect.tokens import TokenStream
@@ -21,6 +24,34 @@ if TYPE_CHECKING:
     from polynya.runtime.pool import Door, Pool
     from polynya.stages.store import StageStore
     from polynya.storage.connection import Connection
+
+
+class TaskRuns(Protocol):
+    """The runs of tasks, kept by the session room."""
+
+    def changed(self) -> None:
+        """A task was made, altered or dropped."""
+        ...
+
+    def execute(self, root: Task, config: str | None = None) -> None:
+        """Runs a root task's graph now, or once its present run has ended."""
+        ...
+
+    def retry_last(self, root: Task) -> None:
+        """Runs what has failed of a graph's last run again; SnowflakeError if it has not failed."""
+        ...
+
+    def cancel(self, task: Task) -> int:
+        """Cancels what runs of a task; how many that were."""
+        ...
+
+    def runs(self, kind: str) -> list[dict[str, Any]]:
+        """Records of runs of tasks (``task``) or graphs (``graph``), by TASK_HISTORY's column names, oldest first."""
+        ...
+
+    def next_run(self, root: Task) -> datetime | None:
+        """When a root task runs next, or None."""
+        ...
 
 
 class Results(Protocol):
@@ -58,8 +89,21 @@ class Results(Protocol):
         """When a statement of the account began and ended (None: it runs); None for an unknown one."""
         ...
 
+    @property
+    def tasks(self) -> TaskRuns:
+        """The runs of tasks."""
+        ...
+
     def abort(self, query_id: str) -> str:
         """Cancels a running statement; the text that SYSTEM$CANCEL_QUERY answers."""
+        ...
+
+    def warehouse_counts(self) -> dict[str, tuple[int, int]]:
+        """By a warehouse's name: statements that run on it, and that wait for it."""
+        ...
+
+    def end_sessions(self, user: str) -> None:
+        """Ends all sessions of a user who may no longer be in: what they run is cancelled."""
         ...
 
 
@@ -91,6 +135,9 @@ class Execution:
         cancelled: whether the statement is being cancelled; asked while it waits for something else than the engine.
         open_procedure: begins a procedure's run: ``open_procedure(execution, routine)`` as a context manager.
         access: where the statement notes what it reads and writes.
+        use_warehouse: what a statement calls before it reads or writes rows, or runs handlers: it gets a place on the
+            session's warehouse, for which it may have to wait.
+        workers: places of the warehouse's workers of Python handlers.
     """
 
     context: Context
@@ -102,6 +149,20 @@ class Execution:
     cancelled: Callable[[], bool] = lambda: False
     open_procedure: Callable[[Execution, Routine], AbstractContextManager[Procedure]] | None = None
     access: Access = field(default_factory=Access)
+    use_warehouse: Callable[[], None] = lambda: None
+    workers: Callable[[], Semaphore | None] = lambda: None
+
+    def require(self, privilege: str | tuple[str, ...], item: CatalogObject) -> None:
+        """Refuses the statement unless the session has a privilege (one of several) on an object.
+
+        Raises:
+            SnowflakeError: 002003 for an object that the session may not see, 003001 for one that it sees.
+        """
+        rights.require(self.context, privilege, item)
+
+    def require_account(self, privilege: str) -> None:
+        """Refuses the statement unless the session has a global privilege: 003001."""
+        rights.require_account(self.context, privilege)
 
     def call_table(self, routine: Routine, arguments: list[Expr]) -> ResultSet:
         """The rows of a procedure that a query reads in FROM.

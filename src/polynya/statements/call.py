@@ -123,6 +123,7 @@ def call_routine(execution: Execution, routine: Routine, arguments: pa.RecordBat
         inside = procedure.execution
         assert execution.runtime is not None
         handler = handler_of(routine, execution.context, execution.stages)
+        execution.use_warehouse()
         answer = execution.runtime.call(handler, arguments, job_of(inside, routine, procedure=True), procedure.door)
         if routine.returns_table is None:
             return _scalar(routine, answer)

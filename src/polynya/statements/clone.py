@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from typing import Any
 
 from polynya.catalog.access import Reads
 from polynya.catalog.imported import imported_from
@@ -18,13 +19,17 @@ from polynya.catalog.model import (
     Database,
     FileFormat,
     GenericObject,
+    Policy,
     Routine,
     Schema,
     Sequence,
+    Stream,
     Table,
     TableVersion,
+    Task,
     View,
 )
+from polynya.catalog.policies import MASKING, ROW_ACCESS, follow_policies, keep_policies
 from polynya.catalog.retention import is_over
 from polynya.catalog.tags import follow_clones
 from polynya.catalog.versions import copied
@@ -67,6 +72,7 @@ def read_origin(execution: Execution, stream: TokenStream, kind: str) -> Origin:
     origin = Origin(execution.context.catalog.get(execution.context, kind, stream.name()))
     if imported_from(execution.context.catalog, origin.item):
         raise unsupported("CLONE of a shared database")
+    execution.require("SELECT" if kind == "TABLE" else "USAGE", origin.item)
     if stream.at_one("AT", "BEFORE"):
         start = stream.index
         stream.next()
@@ -108,6 +114,7 @@ def clone_of(execution: Execution, origin: Origin, source: Table, create: Create
     version = _version(execution, origin, source)
     table = table_build.new_table(execution, create, place, [])
     table.columns = table_build.copy_columns(execution, replace(source, columns=version.columns), table)
+    keep_policies(source, table)
     table_build.copy_options(source, table)
     table.options["CLONE OF"], table.tags = source.id, dict(source.tags)
     reads = Reads({source.id: source})
@@ -145,7 +152,7 @@ def database_contents(execution: Execution, origin: Origin, target: Database) ->
     for schema in _then(execution, origin, origin.item, "SCHEMA"):
         assert isinstance(schema, Schema)
         own = Schema(
-            id=context.catalog.new_id(), parent=target.id, name=schema.name, owner=objects.owner(execution),
+            id=context.catalog.new_id(), parent=target.id, name=schema.name, owner=schema.owner,
             created_on=objects.now(), transient=schema.transient or target.transient, options=dict(schema.options),
             comment=schema.comment, tags=dict(schema.tags),
         )  # fmt: skip
@@ -162,11 +169,23 @@ def schema_contents(execution: Execution, origin: Origin, target: Schema) -> lis
     return added
 
 
+def copy_grants(execution: Execution, source: CatalogObject, target: CatalogObject) -> None:
+    """Grants on what lies in a cloned schema or database hold for its clones too; those on itself do not.
+
+    Source: docs.snowflake.com/en/user-guide/object-clone (access control privileges for cloned objects).
+    """
+    catalog = execution.context.catalog
+    old, new = catalog.full_name(source) + ".", catalog.full_name(target) + "."
+    kept = [grant for grant in catalog.grants() if grant.on_name.startswith(old) and not grant.future]
+    catalog.grant(*(replace(grant, on_name=new + grant.on_name[len(old) :]) for grant in kept))
+
+
 def _carry_tags(origin: Origin, added: list[CatalogObject], target: Database | Schema) -> None:
-    """What is cloned has its origin's tags; those that are cloned with it stand in for them."""
+    """What is cloned has its origin's tags and policies; those that are cloned with it stand in for them."""
     target.tags = {**origin.item.tags, **target.tags}
-    pairs = {item.options.pop("CLONE OF"): item.id for item in added if isinstance(item, GenericObject)}
+    pairs = {item.options.pop("CLONE OF"): item.id for item in added if isinstance(item, (GenericObject, Policy))}
     follow_clones(added, pairs, target)
+    follow_policies(added, pairs)
 
 
 def _check_transient(source: CatalogObject, target: Database | Schema) -> None:
@@ -184,6 +203,7 @@ def _children(execution: Execution, origin: Origin, source: CatalogObject, targe
         create = Create(transient=item.kind == "TRANSIENT" or target.transient)
         try:
             table = clone_of(execution, origin, item, create, Place(target.id, item.name, item.name))
+            table.owner = item.owner  # who may clone a schema need not be allowed to read all that lies in it
         except SnowflakeError as error:
             if error.code == _NOT_AVAILABLE and origin.lenient:
                 continue
@@ -193,11 +213,43 @@ def _children(execution: Execution, origin: Origin, source: CatalogObject, targe
         for item in _then(execution, origin, source, kind):
             if isinstance(item, (Sequence, FileFormat, Routine)):
                 found.append(_copied(execution, item, target))
-    for tag in _then(execution, origin, source, "TAG"):
-        copy = _copied(execution, tag, target)
-        copy.options["CLONE OF"] = tag.id
-        found.append(copy)
+    for stream in _then(execution, origin, source, "STREAM"):
+        clones = {item.options.get("CLONE OF"): item for item in found if isinstance(item, Table)}
+        found.append(_stream(execution, stream, clones, target))
+    tasks = {task.id: _task(execution, task, target) for task in _then(execution, origin, source, "TASK")}
+    for task in tasks.values():  # those of one schema go on running after each other
+        task.predecessors = [tasks[before].id if before in tasks else before for before in task.predecessors]
+        task.finalizes = tasks[task.finalizes].id if task.finalizes in tasks else task.finalizes
+    found += tasks.values()
+    for kind in ("TAG", ROW_ACCESS, MASKING):
+        for item in _then(execution, origin, source, kind):
+            copy = _copied(execution, item, target)
+            copy.options["CLONE OF"] = item.id
+            found.append(copy)
     return found
+
+
+def _stream(execution: Execution, source: CatalogObject, clones: dict[Any, Table], target: Schema) -> Stream:
+    """A cloned stream is of the cloned table, if that is cloned with it, and begins now: what the other has not consumed
+    yet, it does not show."""
+    stream = _copied(execution, source, target)
+    assert isinstance(source, Stream) and isinstance(stream, Stream)
+    table = clones.get(source.table) or execution.context.catalog.by_id(source.table)
+    if isinstance(table, Table):
+        snapshot = current_snapshot(execution.connection) if table.snapshot is None else table.snapshot
+        stream.table, stream.stored_as, stream.snapshot = table.id, table.stored_as, snapshot
+    stream.moment, stream.show_initial_rows = stream.created_on, False
+    return stream
+
+
+def _task(execution: Execution, source: CatalogObject, target: Schema) -> Task:
+    """A cloned task is suspended. https://docs.snowflake.com/en/user-guide/object-clone#cloning-and-tasks"""
+    task = _copied(execution, source, target)
+    assert isinstance(source, Task) and isinstance(task, Task)
+    task.started, task.failures, task.suspended_reason = False, 0, ""
+    task.last_committed_on = task.last_suspended_on = None
+    task.predecessors = list(source.predecessors)
+    return task
 
 
 def _then(execution: Execution, origin: Origin, parent: CatalogObject, kind: str) -> list[CatalogObject]:
@@ -256,6 +308,7 @@ def own_rows(execution: Execution, table: Table) -> None:
     finally:
         other.close()
     columns: list[ColumnDef] = copied(table.columns)
-    table.past.append(TableVersion(table.stored_as, table.snapshot, columns, objects.now()))
+    same_at = current_snapshot(connection)  # nobody knows of the new table yet
+    table.past.append(TableVersion(table.stored_as, table.snapshot, columns, objects.now(), same_at))
     table.stored_as, table.snapshot = stored_as, None
     catalog.update(table)

@@ -6,7 +6,7 @@ https://docs.snowflake.com/en/sql-reference/sql/create-table
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polynya.dialect.tokens import TokenStream
 from polynya.dialect.types import read_type
@@ -14,6 +14,9 @@ from polynya.errors import SnowflakeError, compilation_error, unsupported
 from polynya.statements.base import Execution
 from polynya.statements.tagging import read_tag_clause
 from polynya.types.sqltype import SqlType, number
+
+if TYPE_CHECKING:
+    from polynya.statements.policy_clauses import Clause
 
 # Words that end a DEFAULT's expression.
 _OPTION_WORDS = (
@@ -44,6 +47,7 @@ class ColumnText:
     comment: str | None = None
     collation: str | None = None
     tags: dict[int, str] = field(default_factory=dict)
+    masking: Clause | None = None
 
 
 @dataclass(slots=True)
@@ -136,6 +140,8 @@ def read_column_type(execution: Execution, stream: TokenStream) -> SqlType:
 
 
 def _read_option(execution: Execution, stream: TokenStream, column: ColumnText, constraints: list[Constraint]) -> None:
+    from polynya.statements.policy_clauses import read_masking
+
     if stream.accept("NOT", "NULL"):
         column.nullable = False
     elif stream.accept("NULL"):
@@ -155,10 +161,8 @@ def _read_option(execution: Execution, stream: TokenStream, column: ColumnText, 
         column.tags.update(tags)
     elif stream.accept("AS"):
         raise unsupported("virtual columns: AS (expression)")
-    elif stream.accept("WITH", "MASKING") or stream.accept("MASKING"):
-        raise unsupported("MASKING POLICY")
-    elif stream.accept("WITH", "PROJECTION") or stream.accept("PROJECTION"):
-        raise unsupported("PROJECTION POLICY")
+    elif stream.at_one("WITH MASKING", "MASKING", "WITH PROJECTION", "PROJECTION"):
+        column.masking = read_masking(execution, stream)
     elif stream.accept("CHECK"):
         raise unsupported("CHECK constraints")
     else:
@@ -250,6 +254,8 @@ def _read_key(execution: Execution, stream: TokenStream, name: str, columns: lis
         stream.expect("REFERENCES")
         parts = stream.name()
         constraint.references = catalog.qualify(context, parts)
+        if (referred := catalog.find(context, "TABLE", parts)) is not None:
+            execution.require("REFERENCES", referred)
         if stream.at("("):
             constraint.reference_columns = read_names(stream)
         else:

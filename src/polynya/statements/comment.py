@@ -43,6 +43,7 @@ def comment(execution: Execution, stream: TokenStream) -> ResultSet:
             return objects.done()
         found = catalog.get(context, kind, parts, kind.capitalize() if kind == "TABLE" else None)
     objects.check_not_imported(execution, found, database=True)
+    execution.require(("OWNERSHIP", "MODIFY") if kind in ("DATABASE", "SCHEMA", "WAREHOUSE") else "OWNERSHIP", found)
     found.comment = text
     objects.save(execution, found)
     return objects.done()
@@ -53,6 +54,7 @@ def _on_column(execution: Execution, stream: TokenStream) -> ResultSet:
     *table_parts, name = stream.name()
     table = execution.context.catalog.get(execution.context, "TABLE", table_parts)
     objects.check_not_imported(execution, table)
+    execution.require("OWNERSHIP", table)
     stream.expect("IS")
     column = next((column for column in table.columns if column.name == name), None)
     if column is None:

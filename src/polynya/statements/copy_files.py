@@ -35,7 +35,7 @@ def read_location(stream: TokenStream) -> str:
 @statement("COPY FILES")
 def copy_files(execution: Execution, stream: TokenStream) -> ResultSet:
     stream.expect("COPY", "FILES", "INTO")
-    target = execution.stages.resolve(read_location(stream), execution.context)
+    target = execution.stages.resolve(read_location(stream), execution.context, "WRITE")
     stream.expect("FROM")
     query = ""
     source: StageLocation | None = None

@@ -37,6 +37,8 @@ def create_database(execution: Execution, stream: TokenStream) -> ResultSet:
         inside = clone.database_contents(execution, origin, database)
     objects.put(execution, database, existing.replaced)
     catalog.add_all(inside)
+    if origin is not None:
+        clone.copy_grants(execution, origin.item, database)
     context.database = database.name
     context.schema = "PUBLIC" if catalog.child(database.id, "SCHEMA", "PUBLIC") else None
     return status(f"Database {database.name} successfully created.")
@@ -60,6 +62,8 @@ def create_schema(execution: Execution, stream: TokenStream) -> ResultSet:
     inside = clone.schema_contents(execution, origin, schema) if origin is not None else []
     objects.put(execution, schema, existing.replaced)
     catalog.add_all(inside)
+    if origin is not None:
+        clone.copy_grants(execution, origin.item, schema)
     context.database, context.schema = database.name, schema.name
     return status(f"Schema {schema.name} successfully created.")
 
@@ -101,7 +105,8 @@ def alter(execution: Execution, stream: TokenStream) -> ResultSet:
     item = catalog.get(context, kind, parts)
     if item.id < 0:
         raise compilation_error(3001, "42501", "Insufficient privileges to operate on schema 'INFORMATION_SCHEMA'")
-    with objects.editing(execution, item):
+    changes = stream.at_one("SET", "UNSET")
+    with objects.editing(execution, item, tagging.needed(execution, stream, "MODIFY" if changes else "OWNERSHIP")):
         _alter(execution, stream, item, kind)
     return objects.done()
 
@@ -115,6 +120,7 @@ def _alter(execution: Execution, stream: TokenStream, item: Database | Schema, k
     elif stream.accept("SWAP", "WITH"):
         other = catalog.get(context, kind, stream.name())
         stream.expect_end()
+        execution.require("OWNERSHIP", other)
         _swap(execution, item, other)
     elif tagging.accept_tag_change(execution, stream, item):
         pass
@@ -125,6 +131,7 @@ def _alter(execution: Execution, stream: TokenStream, item: Database | Schema, k
     elif stream.accept("UNSET"):
         objects.unset_properties(stream, item)
     elif stream.accept_one("ENABLE", "DISABLE"):
+        execution.require_account("MANAGE GRANTS")
         stream.expect("MANAGED", "ACCESS")
         item.options["MANAGED ACCESS"] = stream.tokens[stream.index - 3].text.upper() == "ENABLE"
     else:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from polynya.catalog.model import ColumnDef, Database, GenericObject, Routine, Schema, Table, User, View
+from polynya.catalog import rights
+from polynya.catalog.model import ColumnDef, Database, GenericObject, Routine, Schema, Table, View
+from polynya.catalog.policies import policy_of
 from polynya.catalog.store import INFORMATION_SCHEMA
 from polynya.dialect.catalog_views import catalog_view
 from polynya.dialect.tokens import TokenStream
@@ -60,8 +62,18 @@ def _column_row(execution: Execution, column: ColumnDef, of_view: bool) -> tuple
     default = identity_text(execution, column) or column.default
     return (
         column.name, str(column.type), "COLUMN", "Y" if column.nullable else "N", None if of_view else default,
-        "Y" if column.primary_key else "N", "Y" if column.unique else "N", None, None, column.comment, None, None,
+        "Y" if column.primary_key else "N", "Y" if column.unique else "N", None, None, column.comment,
+        _policy_name(execution, column), None,
     )  # fmt: skip
+
+
+def _policy_name(execution: Execution, column: ColumnDef) -> str | None:
+    """The full name of a column's masking policy, if the session may know it."""
+    if column.masking is None:
+        return None
+    catalog = execution.context.catalog
+    policy = policy_of(catalog, column.masking)
+    return catalog.full_name(policy) if rights.sees(execution.context, policy) else None
 
 
 def _information_schema(execution: Execution, parts: list[str]) -> list[tuple] | None:
@@ -101,8 +113,8 @@ def describe_container(execution: Execution, stream: TokenStream) -> ResultSet:
     ]
     if isinstance(item, Database):
         schemas = [
-            *catalog.children(item.id, "SCHEMA"),
-            catalog.find(context, "SCHEMA", [item.name, INFORMATION_SCHEMA]),
+            *catalog.visible(context, item.id, "SCHEMA"),
+            catalog.get(context, "SCHEMA", [item.name, INFORMATION_SCHEMA]),
         ]
         found = [
             (schema.created_on, schema.name, "SCHEMA") for schema in sorted(schemas, key=lambda schema: schema.name)
@@ -112,7 +124,7 @@ def describe_container(execution: Execution, stream: TokenStream) -> ResultSet:
         stored = [
             found
             for kind in ("TABLE", "SEQUENCE", "STAGE", "FILE FORMAT", "FUNCTION", "PROCEDURE")
-            for found in catalog.children(item.id, kind)
+            for found in catalog.visible(context, item.id, kind)
         ]
         found = [(one.created_on, one.name, _kind(one)) for one in [*temporary, *stored]]
     result = answer(fields, found)
@@ -154,49 +166,6 @@ def describe_sequence(execution: Execution, stream: TokenStream) -> ResultSet:
     return rows(columns, [row], StatementType.DESCRIBE)
 
 
-@statement(*_pairs("USER"))
-def describe_user(execution: Execution, stream: TokenStream) -> ResultSet:
-    _begin(stream, "USER")
-    user: User = execution.context.catalog.get(execution.context, "USER", stream.name())
-    stream.expect_end()
-    option = user.options.get
-    values = [
-        ("NAME", user.name, "null", "Name"),
-        ("COMMENT", user.comment or None, "null", "user comment associated to an object in the dictionary"),
-        ("DISPLAY_NAME", option("DISPLAY_NAME"), "null", "Display name of the associated object"),
-        ("TYPE", option("TYPE"), "null", "Type of the user"),
-        ("LOGIN_NAME", user.login_name or user.name, "null", "Login name of the user"),
-        ("FIRST_NAME", option("FIRST_NAME"), "null", "First name of the user"),
-        ("LAST_NAME", option("LAST_NAME"), "null", "Last name of the user"),
-        ("EMAIL", option("EMAIL"), "null", "Email address of the user"),
-        ("PASSWORD", "********" if user.password_hash else None, "null", "Password of the user"),
-        ("MUST_CHANGE_PASSWORD", str(user.must_change_password).lower(), "false", "User must change the password"),
-        ("DISABLED", str(user.disabled).lower(), "false", "Whether the user is disabled"),
-        ("DEFAULT_WAREHOUSE", user.default_warehouse or None, "null", "Default warehouse for this user"),
-        (
-            "DEFAULT_NAMESPACE",
-            user.default_namespace or None,
-            "null",
-            "Default database namespace prefix for this user",
-        ),
-        (
-            "DEFAULT_ROLE",
-            user.default_role or None,
-            "null",
-            "Primary principal of user session will be set to this role",
-        ),
-        ("RSA_PUBLIC_KEY", option("KEYS", {}).get("RSA_PUBLIC_KEY") or None, "null", "RSA public key of the user"),
-        (
-            "RSA_PUBLIC_KEY_2",
-            option("KEYS", {}).get("RSA_PUBLIC_KEY_2") or None,
-            "null",
-            "Second RSA public key of the user",
-        ),
-    ]
-    shown = [(name, "null" if value is None else str(value), default, text) for name, value, default, text in values]
-    return _described(["property", "value", "default", "description"], shown)
-
-
 @statement(*_pairs("FUNCTION", "PROCEDURE"))
 def describe_routine(execution: Execution, stream: TokenStream) -> ResultSet:
     kind = _begin(stream, "FUNCTION", "PROCEDURE")
@@ -207,10 +176,11 @@ def describe_routine(execution: Execution, stream: TokenStream) -> ResultSet:
     if routine is None:
         full = execution.context.catalog.qualify(execution.context, parts)
         raise does_not_exist(kind.capitalize(), objects.full_text(full))
-    return _described(["property", "value"], _routine_rows(routine))
+    readable = rights.may_read_text(execution.context, routine)
+    return _described(["property", "value"], _routine_rows(routine, readable))
 
 
-def _routine_rows(routine: Routine) -> list[tuple]:
+def _routine_rows(routine: Routine, readable: bool) -> list[tuple]:
     option = routine.options.get
     arguments = ", ".join(f"{name} {type_name(sql_type)}" for name, sql_type, _ in routine.arguments)
     found: list[tuple[str, Any]] = [
@@ -223,9 +193,9 @@ def _routine_rows(routine: Routine) -> list[tuple]:
     if routine.kind == "PROCEDURE":
         found.append(("execute as", option("EXECUTE_AS", "OWNER")))
     if routine.language != "PYTHON":
-        return [*found, ("body", routine.body)]
+        return [*found, ("body", routine.body if readable else None)]
     found += [
-        ("body", routine.body or None),
+        ("body", (routine.body or None) if readable else None),
         ("imports", _list(option("IMPORTS"))),
         ("handler", option("HANDLER")),
         ("runtime_version", option("RUNTIME_VERSION")),

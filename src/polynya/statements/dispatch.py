@@ -9,6 +9,7 @@ from functools import partial
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
+from polynya.catalog.names import join_name
 from polynya.dialect.binds import Binds
 from polynya.dialect.parse import parse
 from polynya.dialect.query import BoundQuery, bind_query
@@ -16,6 +17,7 @@ from polynya.dialect.tokens import TokenStream, is_path
 from polynya.errors import SnowflakeError, compilation_error, syntax_error, unsupported
 from polynya.statements import call, dml, files, handlers, immediate, scripting, transactions
 from polynya.statements.base import Execution, Handler, find_handler
+from polynya.statements.consuming import StreamMoved
 from polynya.statements.scripting import boundaries
 from polynya.types.arrow import arrow_type, conform
 from polynya.types.resultset import ResultSet, StatementType, rows
@@ -24,6 +26,8 @@ _QUERY_WORDS = {"SELECT", "WITH", "VALUES", "("}
 _DML_WORDS = {"INSERT", "UPDATE", "DELETE", "MERGE"}
 # Statements that end an open transaction by committing it, as Snowflake does.
 COMMITTING = {"CREATE", "ALTER", "DROP", "UNDROP", "GRANT", "REVOKE", "COMMENT", "TRUNCATE"}
+# A statement is bound anew so often when others consume the streams that it reads.
+_CONSUMED_BY_OTHERS = 20
 # Statements that change nothing: where only their columns are asked for, they are run and their rows dropped.
 _READING = {"SHOW", "DESCRIBE", "DESC", "LIST", "LS", "EXPLAIN", "PUT", "GET"}
 
@@ -40,6 +44,16 @@ def run(execution: Execution, text: str, binds: Binds | None = None, describe_on
     Raises:
         SnowflakeError: with Snowflake's code; nothing of the statement remains then.
     """
+    for _ in range(_CONSUMED_BY_OTHERS):
+        try:
+            return _run(execution, text, binds, describe_only)
+        except StreamMoved:
+            if execution.connection.in_transaction:
+                raise
+    return _run(execution, text, binds, describe_only)
+
+
+def _run(execution: Execution, text: str, binds: Binds | None, describe_only: bool) -> ResultSet:
     handlers.load()
     binds = binds or {}
     if files.is_file_statement(text):  # before its paths are taken for tokens and comments
@@ -114,6 +128,8 @@ def run_query(execution: Execution, bound: BoundQuery, describe_only: bool = Fal
     if describe_only:
         return ResultSet(bound.columns, rows(bound.columns, []).data)
     execution.access.read(bound.reads)
+    if bound.needs_warehouse:
+        execution.use_warehouse()
     reader = execution.connection.query(bound.sql, bound.inputs)
     return ResultSet(bound.columns, conform(reader, [arrow_type(column.type) for column in bound.columns]))
 
@@ -256,7 +272,7 @@ def _substituted(stream: TokenStream, binds: Binds, execution: Execution) -> Tok
                 close += 1
             if tokens[index + 2].text == "?":
                 question += 1
-            name = _identifier_argument(tokens[index + 2 : close], binds, question, execution)
+            name = _one_name(_identifier_argument(tokens[index + 2 : close], binds, question, execution))
             pieces += [stream.text[copied : token.start], name]
             index = close
             copied = tokens[close].end + 1
@@ -282,6 +298,20 @@ def _bind_text(binds: Binds, key: int | str) -> str:
     if binds[key].type in ("FIXED", "REAL", "BOOLEAN"):
         return value
     return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _one_name(text: str) -> str:
+    """The text of IDENTIFIER(...), which is to stand in the statement: a name or an id, and nothing behind it.
+
+    Raises:
+        SnowflakeError: 001003 for anything else.
+    """
+    if text.isdigit():
+        return text
+    stream = TokenStream(text)
+    parts = stream.name()
+    stream.expect_end()
+    return join_name(parts)
 
 
 def _identifier_argument(tokens: list[Token], binds: Binds, question: int, execution: Execution) -> str:

@@ -6,13 +6,14 @@ Sources: docs.snowflake.com/en/sql-reference/sql/insert, .../insert-multi-table,
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from sqlglot import exp
 
 from polynya.catalog.access import Origin
 from polynya.catalog.model import ColumnDef, Sequence, Table, View
+from polynya.catalog.rights import require
 from polynya.dialect import casts
 from polynya.dialect.binder import Binder, Scope, dynamic_name
 from polynya.dialect.binds import Binds
@@ -20,6 +21,7 @@ from polynya.dialect.environment import Environment
 from polynya.dialect.expression import Expr, null, quote
 from polynya.dialect.naming import position, resolve_identifier
 from polynya.dialect.parse import parse_expression
+from polynya.dialect.policies import protected
 from polynya.dialect.query import bind_query_node
 from polynya.dialect.scope import Relation, Source
 from polynya.dialect.sources import table_source, traced
@@ -30,6 +32,7 @@ from polynya.types.sqltype import number
 
 _COUNT = number(19, 0)
 _scratch = count(1)
+_STORED = '"$target"'
 
 
 @dataclass(slots=True)
@@ -41,6 +44,8 @@ class _Target:
         alias: in the scope.
         name: its name or alias in Snowflake's SQL.
         qualifiers: its database and schema.
+        rows: SQL for FROM of the rows that the session may see and change, with their row ids; ``_STORED`` in it is the
+            table's engine name, which may change when it is first written to.
         written: columns that the statement gives values -> the columns that these are made of.
     """
 
@@ -48,7 +53,18 @@ class _Target:
     alias: str
     name: str
     qualifiers: tuple[str, str]
+    rows: str = ""
     written: dict[str, tuple[Origin, ...]] = field(default_factory=dict)
+
+    @property
+    def protected(self) -> bool:
+        """Whether policies decide which rows and values the session sees."""
+        return self.rows != _STORED
+
+    @property
+    def readable(self) -> str:
+        """SQL for FROM of the rows to change, under the alias."""
+        return f"{self.rows.replace(_STORED, self.table.stored_as)} AS {self.alias}"
 
     def gets(self, column: ColumnDef, origins: tuple[Origin, ...]) -> None:
         self.written[column.name] = (*self.written.get(column.name, ()), *origins)
@@ -78,6 +94,8 @@ def run(execution: Execution, tree: exp.Expr, binds: Binds, describe_only: bool 
     statement = _STATEMENTS.get(type(tree))
     if statement is None:
         raise unsupported(type(tree).__name__.upper())
+    if not describe_only:
+        execution.use_warehouse()
     statement_type, counts = statement(env, tree, describe_only)
     columns = [Column(name, _COUNT, False) for name in counts]
     values = [] if describe_only else [tuple(counts.values())]
@@ -89,8 +107,8 @@ def rows_affected(result: ResultSet, total: int) -> ResultSet:
     return result
 
 
-def _target(env: Environment, node: exp.Expr) -> _Target:
-    """The table of INSERT INTO, UPDATE, DELETE FROM or MERGE INTO."""
+def _target(env: Environment, node: exp.Expr, *privileges: str) -> _Target:
+    """The table of INSERT INTO, UPDATE, DELETE FROM or MERGE INTO, on which the session needs privileges."""
     if not isinstance(node, exp.Table):
         raise unsupported(f"writing to {node.sql('snowflake')}")
     if node.args.get("when"):
@@ -108,6 +126,8 @@ def _target(env: Environment, node: exp.Expr) -> _Target:
         raise unsupported(f"writing to {node.sql('snowflake')}")
     catalog = env.context.catalog
     table = catalog.get(env.context, "TABLE", parts)
+    for privilege in privileges:
+        require(env.context, privilege, table)
     if isinstance(table, View):
         raise SnowflakeError(
             2098, "42601", f"SQL compilation error:\nView '{parts[-1]}' cannot be modified: only tables can."
@@ -119,15 +139,19 @@ def _target(env: Environment, node: exp.Expr) -> _Target:
 
 
 def _scope_of(env: Environment, target: _Target) -> Scope:
-    source = traced(table_source(target.table), target.table, env.reads)
+    stored = replace(table_source(target.table), sql=_STORED)
+    source = protected(traced(stored, target.table, env.reads), target.table, env, row_ids=True)
+    target.rows = source.sql
     return Scope(relations=[Relation(source, target.alias, target.name, target.qualifiers)])
 
 
 def _write(env: Environment, target: _Target, *, shared: bool = False) -> None:
     """Takes the write lock and makes a clone's rows its own before the first write."""
+    from polynya.statements.consuming import advance
     from polynya.statements.writing import make_writable
 
     make_writable(env.execution, target.table, shared=shared)
+    advance(env.execution, env.reads)
     env.execution.access.write(target.table, target.written, env.reads)
 
 
@@ -136,7 +160,8 @@ def _write(env: Environment, target: _Target, *, shared: bool = False) -> None:
 
 def _insert(env: Environment, tree: exp.Insert, describe_only: bool) -> tuple[StatementType, dict[str, int]]:
     schema = tree.this if isinstance(tree.this, exp.Schema) else None
-    target = _target(env, schema.this if schema else tree.this)
+    privileges = ("INSERT", "DELETE") if tree.args.get("overwrite") else ("INSERT",)
+    target = _target(env, schema.this if schema else tree.this, *privileges)
     chosen = [target.column(resolve_identifier(i), i) for i in schema.expressions] if schema else target.table.columns
     _check_duplicates(chosen)
     if tree.args.get("by_name"):
@@ -272,8 +297,19 @@ def default_value(env: Environment, column: ColumnDef) -> Expr:
             raise compilation_error(2003, "02000", f"The sequence of column '{column.name}' does not exist.")
         return assigned(value_of(env, sequence), column, env)
     if column.default:
-        return assigned(Binder(env, Scope()).expression(parse_expression(column.default)), column, env)
+        return _default_expression(env, column)
     return null(column.type)
+
+
+def _default_expression(env: Environment, column: ColumnDef) -> Expr:
+    """A default's value: whoever may insert rows needs no right on the sequence that it draws from."""
+    node, caller = parse_expression(str(column.default)), env.context
+    if isinstance(node, exp.Column) and node.name.upper() == "NEXTVAL":
+        env.context = replace(caller, unrestricted=True)
+    try:
+        return assigned(Binder(env, Scope()).expression(node), column, env)
+    finally:
+        env.context = caller
 
 
 def assigned(expr: Expr, column: ColumnDef, env: Environment) -> Expr:
@@ -346,7 +382,7 @@ def _branch(
     env: Environment, insert: exp.Insert, binder: Binder, relation: Relation, where: str
 ) -> tuple[_Target, str]:
     schema = insert.this if isinstance(insert.this, exp.Schema) else None
-    target = _target(env, schema.this if schema else insert.this)
+    target = _target(env, schema.this if schema else insert.this, "INSERT")
     chosen = [target.column(resolve_identifier(i), i) for i in schema.expressions] if schema else target.table.columns
     if insert.expression is not None:
         row = insert.expression.expressions[0]
@@ -378,7 +414,7 @@ def _scratch_name() -> str:
 
 
 def _update(env: Environment, tree: exp.Update, describe_only: bool) -> tuple[StatementType, dict[str, int]]:
-    target = _target(env, tree.this)
+    target = _target(env, tree.this, "UPDATE", "SELECT")
     scope = _scope_of(env, target)
     binder = Binder(env, scope)
     from_clause = tree.args.get("from_")
@@ -401,7 +437,7 @@ def _update(env: Environment, tree: exp.Update, describe_only: bool) -> tuple[St
     if not describe_only:
         with env.execution.connection.atomic():
             _write(env, target)
-            if others:
+            if others or target.protected:
                 updated, multiple = _update_joined(env, target, values, others, where)
             else:
                 sets = ", ".join(f"{quote(name)} = {value.sql}" for name, value in values.items())
@@ -428,7 +464,7 @@ def _update_joined(
     cells = "".join(f", {value.sql} AS {quote(name)}" for name, value in values.items())
     connection.execute(
         f"CREATE TEMPORARY TABLE {scratch} AS SELECT {target.alias}.rowid AS rid{cells} "
-        f"FROM {table} AS {target.alias}, {others}{where}",
+        f"FROM {target.readable}{', ' if others else ''}{others}{where}",
         env.inputs,
     )
     if env.context.parameter("ERROR_ON_NONDETERMINISTIC_UPDATE"):
@@ -454,7 +490,7 @@ def _others(node: exp.Expr, binder: Binder) -> str:
 
 
 def _delete(env: Environment, tree: exp.Delete, describe_only: bool) -> tuple[StatementType, dict[str, int]]:
-    target = _target(env, tree.this)
+    target = _target(env, tree.this, "DELETE", "SELECT")
     binder = Binder(env, _scope_of(env, target))
     using = [_others(item, binder) for item in tree.args.get("using") or []]
     where = f" WHERE {binder.condition(tree.args['where'].this).sql}" if tree.args.get("where") else ""
@@ -463,9 +499,13 @@ def _delete(env: Environment, tree: exp.Delete, describe_only: bool) -> tuple[St
     if not describe_only:
         with env.execution.connection.atomic():
             _write(env, target)
-            deleted = env.execution.connection.execute(
-                f"DELETE FROM {target.table.stored_as} AS {target.alias}{clause}{where}", env.inputs
-            )
+            table = target.table.stored_as
+            if target.protected:
+                seen = ", ".join([target.readable, *using])
+                statement = f"DELETE FROM {table} WHERE rowid IN (SELECT {target.alias}.rowid FROM {seen}{where})"
+            else:
+                statement = f"DELETE FROM {table} AS {target.alias}{clause}{where}"
+            deleted = env.execution.connection.execute(statement, env.inputs)
     return StatementType.DELETE, {"number of rows deleted": deleted}
 
 
@@ -488,7 +528,7 @@ def _merge(env: Environment, tree: exp.Merge, describe_only: bool) -> tuple[Stat
     The engine's own MERGE takes one UPDATE or DELETE clause, does not count by action and lets two source rows change
     one target row.
     """
-    target = _target(env, tree.this)
+    target = _target(env, tree.this, *_merge_privileges(tree))
     scope = _scope_of(env, target)
     binder = Binder(env, scope)
     source_binder = Binder(env, Scope())
@@ -520,13 +560,12 @@ def _merge(env: Environment, tree: exp.Merge, describe_only: bool) -> tuple[Stat
     rid = f"{target.alias}.rowid"
     chosen = _chosen(rid, matched, unmatched)
     connection = env.execution.connection
-    table = target.table
     with connection.atomic():
         _write(env, target)
         text = ", ".join([f"{rid} AS rid", f"{chosen} AS act", *cells])
         connection.execute(
-            f"CREATE TEMPORARY TABLE {scratch} AS SELECT * FROM (SELECT {text} FROM {source_text} LEFT JOIN {table.stored_as} "
-            f"AS {target.alias} ON {on}) WHERE act IS NOT NULL",
+            f"CREATE TEMPORARY TABLE {scratch} AS SELECT * FROM (SELECT {text} FROM {source_text} LEFT JOIN {target.readable} "
+            f"ON {on}) WHERE act IS NOT NULL",
             env.inputs,
         )
         if matched and env.context.parameter("ERROR_ON_NONDETERMINISTIC_MERGE"):
@@ -538,6 +577,17 @@ def _merge(env: Environment, tree: exp.Merge, describe_only: bool) -> tuple[Stat
     return StatementType.MERGE, counts
 
 
+def _merge_privileges(tree: exp.Merge) -> list[str]:
+    """What a MERGE needs on its target: to read it, and what its clauses do."""
+    found = dict.fromkeys(["SELECT"])
+    for when in tree.args["whens"].expressions:
+        then = when.args["then"]
+        found["INSERT" if isinstance(then, exp.Insert) else "UPDATE" if isinstance(then, exp.Update) else "DELETE"] = (
+            None
+        )
+    return list(found)
+
+
 def _insert_unmatched(env: Environment, action: _Action, target: _Target, source: str, on: str) -> str:
     """The statement of a MERGE that only inserts: no row of the target changes, so it needs no scratch table."""
     items = [
@@ -547,7 +597,7 @@ def _insert_unmatched(env: Environment, action: _Action, target: _Target, source
     stored = target.table.stored_as
     return (
         f"INSERT INTO {stored} ({_names(target.table.columns)}) SELECT {', '.join(items)} FROM {source} "
-        f"ANTI JOIN {stored} AS {target.alias} ON {on} WHERE {action.condition}"
+        f"ANTI JOIN {target.readable} ON {on} WHERE {action.condition}"
     )
 
 

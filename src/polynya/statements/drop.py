@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from polynya.catalog.bootstrap import SYSTEM_ROLES
 from polynya.catalog.kinds import kind_of
-from polynya.catalog.model import CatalogObject, Database, Schema, Table
+from polynya.catalog.model import CatalogObject, Database, Role, Schema, Table
 from polynya.catalog.retention import is_over
 from polynya.dialect.tokens import TokenStream
 from polynya.dialect.types import read_type
 from polynya.errors import SnowflakeError, does_not_exist
 from polynya.stages import history
-from polynya.statements import objects
+from polynya.statements import creation, objects
 from polynya.statements.base import Execution, statement
 from polynya.statements.writing import make_writable
 from polynya.types.resultset import ResultSet, status
@@ -47,6 +47,9 @@ def drop(execution: Execution, stream: TokenStream) -> ResultSet:
     _check_droppable(execution, found)
     objects.remove(execution, found)
     _forget(execution, found)
+    if kind == "USER":
+        execution.results.end_sessions(found.name)
+        execution.stages.drop_user(found.name)
     return status(f"{found.name} successfully dropped.")
 
 
@@ -78,6 +81,8 @@ def _forget(execution: Execution, item: CatalogObject) -> None:
         database = catalog.by_id(item.parent)
         if database is not None and context.database == database.name:
             context.schema = "PUBLIC" if catalog.child(database.id, "SCHEMA", "PUBLIC") else None
+    if isinstance(item, Role):
+        creation.hand_over(catalog, item.name, objects.owner(execution))
     if type(item).__name__ == "Warehouse" and context.warehouse == item.name:
         context.warehouse = None
 
@@ -133,7 +138,7 @@ def undrop(execution: Execution, stream: TokenStream) -> ResultSet:
         if not candidates:
             raise does_not_exist(word.capitalize(), place.name if kind == "DATABASE" else place.text)
         item = candidates[0]
-    catalog.undrop(item)
+    creation.bring_back(execution, item)
     return status(f"{word.capitalize()} {item.name} successfully restored.")
 
 
@@ -162,6 +167,7 @@ def truncate(execution: Execution, stream: TokenStream) -> ResultSet:
         return objects.done()
     table = catalog.get(context, "TABLE", parts, "Table")
     objects.check_type(table, "TABLE")
+    execution.require(("TRUNCATE", "DELETE"), table)
     with execution.connection.atomic():
         make_writable(execution, table)
         execution.access.write(table, {})

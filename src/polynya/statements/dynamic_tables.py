@@ -107,7 +107,14 @@ def alter_dynamic_table(execution: Execution, stream: TokenStream, table: Table)
 def refresh(execution: Execution, table: Table) -> None:
     """Fills a dynamic table anew; readers see the old rows until it is done."""
     database, schema = table.options.get("CONTEXT", [None, None])
-    context = replace(execution.context, database=database, schema=schema)
+    # As its owner, whoever asks: what policies show to one role is not written down for another.
+    context = replace(
+        execution.context,
+        database=database,
+        schema=schema,
+        role=table.owner or execution.context.role,
+        secondary_roles="NONE",
+    )
     bound = bind_query(table.dynamic_query, context, execution=execution)
     if len(bound.columns) != len(table.columns):
         raise compilation_error(2037, "42601", f"The query of dynamic table '{table.name}' has other columns now.")

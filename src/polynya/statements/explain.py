@@ -36,7 +36,7 @@ def explain(execution: Execution, stream: TokenStream) -> ResultSet:
     bound = bind_query(parse(text), execution.context, execution=execution)
     steps = [
         (step.id, step.parent, step.name, json.dumps(step.details) if step.details else "")
-        for step in plans.operators(execution.connection, bound)
+        for step in plans.operators(execution.connection, execution.context.catalog, bound)
     ]
     if form == "TABULAR":
         values = [

@@ -51,6 +51,7 @@ def alter(execution: Execution, stream: TokenStream) -> ResultSet:
     if stream.accept("RENAME", "TO"):
         objects.rename(execution, item, stream.name())
         return objects.done()
+    execution.require("OWNERSHIP", item)
     stream.expect("SET")
     options = read_options(stream)
     stream.expect_end()

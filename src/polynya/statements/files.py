@@ -62,9 +62,10 @@ def run(execution: Execution, text: str, binds: Binds, describe_only: bool = Fal
     if command == "GET":
         return _get(execution, place, reader.operand(), reader.options(), describe_only)
     options = reader.options()
-    location = execution.stages.resolve(place, execution.context)
+    listing = command in ("LIST", "LS")
+    location = execution.stages.resolve(place, execution.context, "READ" if listing else "WRITE")
     pattern = str(options["PATTERN"]) if "PATTERN" in options else None
-    if command in ("LIST", "LS"):
+    if listing:
         return _list(execution, location, pattern, describe_only)
     return _remove(execution, location, pattern, describe_only)
 
@@ -152,7 +153,7 @@ def _unquoted_text(value: str) -> str:
 
 
 def _put(execution: Execution, source: str, place: str, options: dict[str, Any], describe_only: bool) -> ResultSet:
-    location = execution.stages.resolve(place, execution.context)
+    location = execution.stages.resolve(place, execution.context, "WRITE")
     result = rows(_PUT_COLUMNS, [], StatementType.UNKNOWN)
     if describe_only:
         return result

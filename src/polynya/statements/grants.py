@@ -1,19 +1,20 @@
-"""GRANT and REVOKE: stored and shown.
+"""GRANT and REVOKE.
 
-https://docs.snowflake.com/en/sql-reference/sql/grant-privilege, .../grant-role, .../grant-ownership
+https://docs.snowflake.com/en/sql-reference/sql/grant-privilege, .../grant-role, .../grant-ownership,
+.../revoke-privilege
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from polynya.catalog import rights
 from polynya.catalog.kinds import sql_kind
-from polynya.catalog.model import CatalogObject, Grant, Routine
+from polynya.catalog.model import CatalogObject, Grant, Schema
+from polynya.catalog.privileges import ROLE_KINDS
 from polynya.dialect.tokens import TokenStream
-from polynya.errors import compilation_error, does_not_exist, unsupported
-from polynya.statements import objects, shares
+from polynya.errors import SnowflakeError, compilation_error, insufficient_privileges, unsupported
+from polynya.statements import objects, ownership, shares
 from polynya.statements.base import Execution, statement
-from polynya.statements.drop import read_signature
+from polynya.statements.grant_targets import Grantee, Target, read_grantee, read_target
 from polynya.types.resultset import ResultSet
 
 # What ALL PRIVILEGES means, by kind.
@@ -21,9 +22,11 @@ from polynya.types.resultset import ResultSet
 ALL_PRIVILEGES = {
     "DATABASE": ["APPLYBUDGET", "CREATE DATABASE ROLE", "CREATE SCHEMA", "MODIFY", "MONITOR", "USAGE"],
     "SCHEMA": [
-        "ADD SEARCH OPTIMIZATION", "APPLYBUDGET", "CREATE DYNAMIC TABLE", "CREATE EXTERNAL TABLE", "CREATE FILE FORMAT",
-        "CREATE FUNCTION", "CREATE MATERIALIZED VIEW", "CREATE PIPE", "CREATE PROCEDURE", "CREATE SECRET",
-        "CREATE SEQUENCE", "CREATE STAGE", "CREATE STREAM", "CREATE TABLE", "CREATE TAG", "CREATE TASK",
+        "ADD SEARCH OPTIMIZATION", "APPLYBUDGET", "CREATE ALERT", "CREATE ARTIFACT REPOSITORY", "CREATE DYNAMIC TABLE",
+        "CREATE EVENT TABLE", "CREATE EXTERNAL TABLE", "CREATE FILE FORMAT", "CREATE FUNCTION",
+        "CREATE IMAGE REPOSITORY", "CREATE MASKING POLICY", "CREATE MATERIALIZED VIEW", "CREATE NETWORK RULE",
+        "CREATE PIPE", "CREATE PROCEDURE", "CREATE ROW ACCESS POLICY", "CREATE SECRET", "CREATE SEQUENCE",
+        "CREATE STAGE", "CREATE STREAM", "CREATE STREAMLIT", "CREATE TABLE", "CREATE TAG", "CREATE TASK",
         "CREATE TEMPORARY TABLE", "CREATE VIEW", "MODIFY", "MONITOR", "USAGE",
     ],
     "TABLE": ["DELETE", "EVOLVE SCHEMA", "INSERT", "REBUILD", "REFERENCES", "SELECT", "TRUNCATE", "UPDATE"],
@@ -31,8 +34,12 @@ ALL_PRIVILEGES = {
     "DYNAMIC TABLE": ["MONITOR", "OPERATE", "SELECT"],
     "WAREHOUSE": ["APPLYBUDGET", "MODIFY", "MONITOR", "OPERATE", "USAGE"],
     "STAGE": ["READ", "USAGE", "WRITE"],
+    "STREAM": ["SELECT"],
+    "TASK": ["MONITOR", "OPERATE"],
     "SECRET": ["READ", "USAGE"],
     "TAG": ["APPLY", "READ"],
+    "MASKING POLICY": ["APPLY"],
+    "ROW ACCESS POLICY": ["APPLY"],
     "INTEGRATION": ["USAGE", "USE_ANY_ROLE"],
     "USER": ["MONITOR"],
     "ACCOUNT": [
@@ -42,37 +49,8 @@ ALL_PRIVILEGES = {
     ],
 }  # fmt: skip
 _USAGE = ["USAGE"]
-
-# Kinds as ON names them, longest first; plural forms follow ALL and FUTURE.
-_KINDS = (
-    "EXTERNAL ACCESS INTEGRATION", "MATERIALIZED VIEW", "EXTERNAL TABLE", "ICEBERG TABLE", "DYNAMIC TABLE",
-    "FILE FORMAT", "NETWORK RULE", "NETWORK POLICY", "RESOURCE MONITOR", "COMPUTE POOL", "MASKING POLICY",
-    "ROW ACCESS POLICY", "SESSION POLICY", "PASSWORD POLICY", "GIT REPOSITORY", "IMAGE REPOSITORY", "DATABASE ROLE",
-    "AGGREGATE FUNCTION", "DATABASE", "SCHEMA", "TABLE", "VIEW", "SEQUENCE", "STAGE", "FUNCTION", "PROCEDURE",
-    "WAREHOUSE", "ROLE", "USER", "INTEGRATION", "SECRET", "TAG", "STREAMLIT", "STREAM", "TASK", "PIPE", "ALERT", "SERVICE",
-    "NOTEBOOK", "MODEL", "SHARE",
-)  # fmt: skip
-
-
-@dataclass(slots=True)
-class Target:
-    """What a privilege is on.
-
-    Args:
-        kind: TABLE, WAREHOUSE, ACCOUNT, ROLE ...
-        items: the objects; none for ACCOUNT and for future ones.
-        future: full name of the schema or database of FUTURE objects, or "".
-    """
-
-    kind: str
-    items: list[CatalogObject] = field(default_factory=list)
-    future: str = ""
-
-
-@dataclass(slots=True)
-class _Holder:
-    kind: str
-    name: str
+# Only its holders give it on.
+_ADMINISTRATOR = "ACCOUNTADMIN"
 
 
 @statement("GRANT")
@@ -80,18 +58,26 @@ def grant(execution: Execution, stream: TokenStream) -> ResultSet:
     stream.expect("GRANT")
     privileges, target = _read_given(execution, stream)
     stream.expect("TO")
-    holder = _read_holder(execution, stream)
+    grantee = read_grantee(execution, stream)
     option = stream.accept("WITH", "GRANT", "OPTION")
     current = stream.accept_one("COPY CURRENT GRANTS", "REVOKE CURRENT GRANTS")
     stream.expect_end()
-    if target.future and holder.kind == "SHARE":
+    if target.future and grantee.kind == "SHARE":
         raise unsupported("GRANT ON FUTURE objects TO SHARE")
-    privileges = shares.check_grant(execution, privileges, target.items, holder.kind, holder.name)
-    if privileges == ["OWNERSHIP"] and not target.future:
-        for item in target.items:
-            _give_ownership(execution, target.kind, item, holder, keep_grants=current != "REVOKE CURRENT GRANTS")
+    if grantee.kind == "SHARE":
+        execution.require("OWNERSHIP", grantee.item)
+    privileges = shares.check_grant(execution, privileges, target.items, grantee.kind, grantee.name)
+    if privileges == [rights.OWNERSHIP] and not target.future:
+        ownership.give(execution, target.items, grantee, current)
         return objects.done()
-    execution.context.catalog.grant(*_grants(execution, privileges, target, holder, option))
+    if target.kind in ROLE_KINDS and privileges == _USAGE:
+        _check_no_cycle(execution, target, grantee)
+    given, refused = _grants(execution, privileges, target, grantee, option)
+    execution.context.catalog.grant(*given)
+    if refused:
+        # What may be granted was granted, as in Snowflake.
+        names = ", ".join(dict.fromkeys(refused))
+        raise SnowflakeError(3011, "42501", f"Grant partially executed: privileges [{names}] not granted.")
     return objects.done()
 
 
@@ -102,14 +88,26 @@ def revoke(execution: Execution, stream: TokenStream) -> ResultSet:
     only_option = stream.accept("GRANT", "OPTION", "FOR")
     privileges, target = _read_given(execution, stream)
     stream.expect("FROM")
-    holder = _read_holder(execution, stream)
-    stream.accept_one("CASCADE", "RESTRICT")
+    grantee = read_grantee(execution, stream)
+    cascade = stream.accept_one("CASCADE", "RESTRICT") == "CASCADE"
     stream.expect_end()
     if privileges == [shares.IMPORTED_PRIVILEGES]:
         privileges = ["USAGE"]
-    for given in _grants(execution, privileges, target, holder, False):
-        if catalog.revoke(given) and only_option:
-            catalog.grant(given)
+    if privileges == [rights.OWNERSHIP] and not target.future:
+        raise compilation_error(
+            3001, "42501", "OWNERSHIP cannot be revoked, only transferred: use GRANT OWNERSHIP ... TO ROLE."
+        )
+    if grantee.kind == "SHARE":
+        execution.require("OWNERSHIP", grantee.item)
+    given, _ = _grants(execution, privileges, target, grantee, False)
+    dependent = [other for one in given for other in _dependent(execution, one, target)]
+    if dependent and not cascade:
+        raise ownership.dependent_grant(dependent[0])
+    for other in dependent:
+        catalog.revoke(other)
+    for one in given:
+        if catalog.revoke(one) and only_option:
+            catalog.grant(one)
     return objects.done()
 
 
@@ -122,18 +120,7 @@ def _read_given(execution: Execution, stream: TokenStream) -> tuple[list[str], T
         return ["USAGE"], Target(kind, [catalog.get(context, kind, stream.name())])
     privileges = _read_privileges(stream)
     stream.expect("ON")
-    if stream.accept("ACCOUNT"):
-        return privileges, Target("ACCOUNT")
-    if stream.accept_one("ALL", "FUTURE") == "FUTURE":
-        kind = read_plural(stream)
-        stream.expect("IN")
-        return privileges, Target(kind, future=_container(execution, stream)[0])
-    if stream.tokens[stream.index - 1].text.upper() == "ALL":
-        kind = read_plural(stream)
-        stream.expect("IN")
-        return privileges, Target(kind, _all_in(execution, kind, _container(execution, stream)[1]))
-    kind = read_kind(stream)
-    return privileges, Target(kind, [find_object(execution, kind, stream)])
+    return privileges, read_target(execution, stream)
 
 
 def _read_privileges(stream: TokenStream) -> list[str]:
@@ -142,107 +129,92 @@ def _read_privileges(stream: TokenStream) -> list[str]:
     while True:
         words = [stream.word()]
         while not (stream.at(",") or stream.at("ON")):
-            if stream.at("("):  # columns: not a privilege of its own here
-                stream.skip_parenthesis()
-                continue
-            words.append(stream.word())
+            words.append(stream.word())  # no list of columns: Snowflake grants whole objects
         privileges.append(" ".join(words))
+        _check_known(privileges[-1])
         if not stream.accept(","):
             return privileges
 
 
-def read_kind(stream: TokenStream) -> str:
-    """A kind of object, as ON names it."""
-    kind = stream.accept_one(*_KINDS)
-    if kind is None:
-        raise stream.error()
-    return {"AGGREGATE FUNCTION": "FUNCTION", "EXTERNAL ACCESS INTEGRATION": "INTEGRATION"}.get(kind, kind)
+_KNOWN = {privilege for names in ALL_PRIVILEGES.values() for privilege in names} | {
+    "ALL", "ALL PRIVILEGES", "USAGE", "OWNERSHIP", "REFERENCE_USAGE", "READ SESSION", "RESOLVE ALL", "VIEW LINEAGE", "AUDIT",
+    "APPLY PASSWORD POLICY", "APPLY SESSION POLICY", "APPLY AUTHENTICATION POLICY", "MONITOR SECURITY", "OVERRIDE SHARE RESTRICTIONS",
+    "EXECUTE ALERT", "EXECUTE MANAGED TASK", "BIND SERVICE ENDPOINT", "IMPERSONATE", "MODIFY PROGRAMMATIC AUTHENTICATION METHODS",
+    shares.IMPORTED_PRIVILEGES,
+}  # fmt: skip
 
 
-def read_plural(stream: TokenStream) -> str:
-    """A kind's plural: ``TABLES`` -> TABLE."""
-    for kind in _KINDS:
-        plural = kind[:-1] + "IES" if kind.endswith("Y") else kind + "S"
-        if stream.accept(*plural.split()):
-            return kind
-    raise stream.error()
+def _check_known(privilege: str) -> None:
+    """Refuses a misspelt privilege, which would never be asked for."""
+    if privilege not in _KNOWN and not privilege.startswith("CREATE "):
+        raise unsupported(f"privilege {privilege}")
 
 
-def _container(execution: Execution, stream: TokenStream) -> tuple[str, CatalogObject]:
-    """The schema or database after IN: its full name and itself."""
-    catalog, context = execution.context.catalog, execution.context
-    kind = stream.accept_one("SCHEMA", "DATABASE")
-    if kind is None:
-        raise stream.error()
-    found = catalog.get(context, kind, stream.name())
-    return catalog.full_name(found), found
+# --- what a statement gives, and by whose right -------------------------------------------------------------------------
 
 
-def _all_in(execution: Execution, kind: str, container: CatalogObject) -> list[CatalogObject]:
-    catalog = execution.context.catalog
-    if kind == "SCHEMA":
-        return catalog.children(container.id, "SCHEMA")
-    schemas = [container] if type(container).__name__ == "Schema" else catalog.children(container.id, "SCHEMA")
-    stored_kind = "TABLE" if kind in ("VIEW", "DYNAMIC TABLE") else kind
-    found = [item for schema in schemas for item in catalog.children(schema.id, stored_kind)]
-    return [item for item in found if sql_kind(item) == kind or (kind, sql_kind(item)) == ("TABLE", "DYNAMIC TABLE")]
-
-
-def find_object(execution: Execution, kind: str, stream: TokenStream) -> CatalogObject:
-    """Reads an object's name (a routine's with its argument types) and finds it.
+def _grants(
+    execution: Execution, privileges: list[str], target: Target, grantee: Grantee, option: bool
+) -> tuple[list[Grant], list[str]]:
+    """The single grants that a statement means, and the privileges that the session may not give.
 
     Raises:
-        SnowflakeError: 002003 if there is none.
+        SnowflakeError: 003001, 003011 if it may give none of them.
     """
-    catalog, context = execution.context.catalog, execution.context
-    parts = stream.name()
-    if kind in ("FUNCTION", "PROCEDURE"):
-        types = read_signature(execution, stream)
-        found = execution.context.catalog.routine(execution.context, kind, parts, types)
-        if found is None:
-            raise does_not_exist(kind.capitalize(), objects.full_text(catalog.qualify(context, parts)))
-        return found
-    if kind in ("TABLE", "VIEW", "DYNAMIC TABLE", "MATERIALIZED VIEW", "EXTERNAL TABLE", "ICEBERG TABLE"):
-        return catalog.get(context, "TABLE", parts, kind.capitalize())
-    return catalog.get(context, kind, parts)
-
-
-def _read_holder(execution: Execution, stream: TokenStream) -> _Holder:
-    catalog, context = execution.context.catalog, execution.context
-    kind = stream.accept_one("DATABASE ROLE", "APPLICATION ROLE", "ROLE", "USER", "SHARE") or "ROLE"
-    parts = stream.name()
-    found = catalog.get(context, kind, parts)
-    return _Holder(kind, catalog.full_name(found) if kind == "DATABASE ROLE" else found.name)
-
-
-def name_in_grants(execution: Execution, item: CatalogObject) -> str:
-    """How grants name an object: roles and users by their bare name, others by their full name."""
     catalog = execution.context.catalog
-    if item.parent == 0:
-        return item.name
-    name = catalog.full_name(item)
-    return name + item.signature[len(item.name) :] if isinstance(item, Routine) else name
+    wanted = _expanded(privileges, target.kind)
+    found: list[Grant] = []
+    refused: list[str] = []
 
+    def give(privilege: str, kind: str, name: str, grantor: str | None, future: bool = False) -> None:
+        if grantor is None:
+            refused.append(privilege)
+            return
+        found.append(Grant(privilege, kind, name, grantee.kind, grantee.name, option, grantor, future))
 
-def _grants(execution: Execution, privileges: list[str], target: Target, holder: _Holder, option: bool) -> list[Grant]:
-    """The single grants that a statement means."""
-    granted_by = objects.owner(execution)
-    found = []
-    for privilege in _expanded(privileges, target.kind):
+    for privilege in wanted:
         if target.kind == "ACCOUNT":
-            names = [execution.context.catalog.account_name]
-        elif target.future:
-            names = [f"{target.future}.<{target.kind}>"]
-        else:
-            names = [name_in_grants(execution, item) for item in target.items]
-        for name in names:
-            found.append(
-                Grant(
-                    privilege, target.kind, name, holder.kind, holder.name, grant_option=option, granted_by=granted_by,
-                    future=bool(target.future),
-                )
-            )  # fmt: skip
-    return found
+            give(privilege, "ACCOUNT", catalog.account_name, rights.may_grant_globally(execution.context, privilege))
+        elif target.container is not None and target.future:
+            name = f"{catalog.full_name(target.container)}.<{target.kind}>"
+            give(privilege, target.kind, name, _future_grantor(execution, target.container), future=True)
+        for item in target.items:
+            grantor = _grantor(execution, privilege, item)
+            give(privilege, _kind_in_grants(target, item), catalog.grant_name(item), grantor)
+    if refused and not found:
+        if target.kind == "ACCOUNT":
+            raise insufficient_privileges("account", catalog.account_name)
+        if target.future and target.container is not None:
+            raise rights.denied(execution.context, target.container)
+        raise _not_executed(execution, target.items[0])
+    return found, refused
+
+
+def _not_executed(execution: Execution, item: CatalogObject) -> SnowflakeError:
+    if sql_kind(item) in ROLE_KINDS:
+        return insufficient_privileges(sql_kind(item), item.name)
+    return SnowflakeError(3011, "42501", "Grant not executed: Insufficient privileges.")
+
+
+def _kind_in_grants(target: Target, item: CatalogObject) -> str:
+    """A view is a view, though the statement may call it a table."""
+    return sql_kind(item) if target.kind in ("TABLE", "VIEW") else target.kind
+
+
+def _grantor(execution: Execution, privilege: str, item: CatalogObject) -> str | None:
+    context = execution.context
+    if sql_kind(item) == "ROLE" and item.name == _ADMINISTRATOR and not rights.rights(context).administrator:
+        return None
+    return rights.may_grant(context, privilege, item)
+
+
+def _future_grantor(execution: Execution, container: CatalogObject) -> str | None:
+    """Future grants are for MANAGE GRANTS, and for the owner of a managed access schema."""
+    context = execution.context
+    managed = isinstance(container, Schema) and container.options.get("MANAGED ACCESS")
+    if rights.has_account(context, rights.MANAGE_GRANTS) or (managed and rights.owns(context, container)):
+        return container.owner or objects.owner(execution)
+    return None
 
 
 def _expanded(privileges: list[str], kind: str) -> list[str]:
@@ -253,12 +225,32 @@ def _expanded(privileges: list[str], kind: str) -> list[str]:
     return privileges
 
 
-def _give_ownership(
-    execution: Execution, kind: str, item: CatalogObject, holder: _Holder, *, keep_grants: bool
-) -> None:
-    item.owner = holder.name
-    objects.save(execution, item)
-    if not keep_grants:
-        catalog = execution.context.catalog
-        for old in catalog.grants_on(kind, name_in_grants(execution, item)):
-            catalog.revoke(old)
+def _check_no_cycle(execution: Execution, target: Target, grantee: Grantee) -> None:
+    """Raises if a role would be granted to one that it holds itself."""
+    catalog = execution.context.catalog
+    for item in target.items:
+        holder = (target.kind, catalog.grant_name(item))
+        if (grantee.kind, grantee.name) in catalog.role_graph().reached(holder) and grantee.name != "PUBLIC":
+            raise compilation_error(
+                3017, "42501", f"Cannot grant {target.kind.lower()} '{item.name}' to '{grantee.name}', which it holds: "
+                "the hierarchy of roles would go round in a circle.",
+            )  # fmt: skip
+
+
+def _dependent(execution: Execution, revoked: Grant, target: Target) -> list[Grant]:
+    """What the holder of a privilege with the grant option, which it loses, has granted further."""
+    catalog = execution.context.catalog
+    owners = {item.owner for item in target.items}
+    found: dict[tuple, Grant] = {}
+    pending = [revoked] if target.kind not in ROLE_KINDS else []
+    while pending:
+        lost = pending.pop()
+        if lost.to_kind != "ROLE" or lost.to_name in owners or lost.future:
+            continue
+        for other in catalog.grants():
+            same = (other.privilege, other.on_kind, other.on_name) == (lost.privilege, lost.on_kind, lost.on_name)
+            key = (other.to_kind, other.to_name)
+            if same and other.granted_by == lost.to_name and key not in found and key != ("ROLE", lost.to_name):
+                found[key] = other
+                pending.append(other)
+    return list(found.values())

@@ -69,6 +69,7 @@ def run(execution: Execution, copy: CopyIntoTable) -> ResultSet:
         SnowflakeError: the first error, for ON_ERROR = ABORT_STATEMENT; nothing was loaded then.
     """
     load = _prepared(execution, copy)
+    execution.use_warehouse()
     options = copy.options
     connection = execution.connection
     if "VALIDATION_MODE" in options:
@@ -122,6 +123,7 @@ def _prepared(execution: Execution, copy: CopyIntoTable) -> Load:
     if table is None:  # COPY's own words, which clients look for
         name = ".".join(map(quote_identifier, context.catalog.qualify(context, copy.table)))
         raise compilation_error(2003, "42S02", f"Table '{name}' does not exist")
+    execution.require("INSERT", table)
     if isinstance(table, View) or not isinstance(table, Table):
         raise compilation_error(2098, "42601", f"View '{copy.table[-1]}' cannot be modified: only tables can.")
     transformation = None

@@ -9,15 +9,17 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from polynya.catalog import rights
 from polynya.catalog.imported import imported_from, read_only, share_of
 from polynya.catalog.kinds import depth_of, is_temporary, key_of, kind_of, sql_kind
-from polynya.catalog.model import CatalogObject, Database, Schema, Table
+from polynya.catalog.model import CatalogObject, Database, Role, Schema, Table
 from polynya.catalog.retention import DAYS, check_days, most_days
 from polynya.catalog.store import INFORMATION_SCHEMA, Catalog
 from polynya.catalog.versions import remember
 from polynya.dialect.tokens import TokenStream
-from polynya.errors import SnowflakeError, already_exists, compilation_error
+from polynya.errors import SnowflakeError, already_exists, already_exists_hidden, compilation_error
 from polynya.statements.base import CREATE_MODIFIERS, Execution
+from polynya.statements.creation import hand_over, require_create
 from polynya.types.resultset import ResultSet, status
 
 DONE = "Statement executed successfully."
@@ -34,7 +36,7 @@ def now() -> datetime:
 
 @dataclass(slots=True)
 class Create:
-    """The words between CREATE and an object's name."""
+    """The words between CREATE and an object's name; ``kind`` as the statement names it."""
 
     replace: bool = False
     or_alter: bool = False
@@ -45,6 +47,7 @@ class Create:
     recursive: bool = False
     scoped: bool = False
     aggregate: bool = False
+    kind: str = ""
 
 
 def read_create(stream: TokenStream, kind: str) -> Create:
@@ -54,7 +57,7 @@ def read_create(stream: TokenStream, kind: str) -> Create:
         stream: at CREATE.
         kind: upper-case words.
     """
-    create = Create()
+    create = Create(kind=kind)
     stream.expect("CREATE")
     words = kind.split()
     while not stream.at(*words):
@@ -152,8 +155,11 @@ def look(execution: Execution, create: Create, kind: str, place: Place, key: str
         key: its signature if it is a routine.
 
     Raises:
-        SnowflakeError: 002002 if the name is taken and is neither to be replaced nor kept.
+        SnowflakeError: 002002 if the name is taken and is neither to be replaced nor kept; 003001 without the privilege
+            to create such an object there, or to replace what has the name; 003041 if the role may not see that.
     """
+    if not (create.temporary and create.kind == "TABLE"):  # whoever may use a schema has temporary tables in it
+        require_create(execution, create.kind or kind, place.parent)
     catalog, context = execution.context.catalog, execution.context
     key = key or place.name
     temporary = context.temporary.get((place.parent, kind, key))
@@ -161,8 +167,12 @@ def look(execution: Execution, create: Create, kind: str, place: Place, key: str
     found = temporary if create.temporary else permanent
     if create.if_not_exists and (temporary or permanent) is not None:
         return Existing(keep=status(f"{place.name} already exists, statement succeeded."))
+    if found is not None and not rights.sees(context, found):
+        raise already_exists_hidden(place.text)
     if found is not None and not create.replace:
         raise already_exists(place.text)
+    if found is not None:
+        execution.require("OWNERSHIP", found)
     return Existing(replaced=found)
 
 
@@ -187,13 +197,13 @@ def put(
         return
     catalog.add(item, replaces=replaced)
     if replaced is not None and not copy_grants:
-        catalog.rename_in_grants(sql_kind(replaced), catalog.full_name(replaced), None)
+        catalog.rename_in_grants(sql_kind(replaced), catalog.grant_name(replaced), None)
     _apply_future_grants(catalog, item)
 
 
 def _apply_future_grants(catalog: Catalog, item: CatalogObject) -> None:
     """A new object gets what was granted on FUTURE objects of its schema, or else of its database."""
-    kind, name = sql_kind(item), catalog.full_name(item)
+    kind, name = sql_kind(item), catalog.grant_name(item)
     path = catalog.path(item)
     containers = [full_text(path[:depth]) for depth in range(len(path) - 1, 0, -1)]
     for container in containers:
@@ -209,7 +219,11 @@ def _apply_future_grants(catalog: Catalog, item: CatalogObject) -> None:
 
 
 def remove(execution: Execution, item: CatalogObject) -> None:
-    """Drops an object: a permanent one can come back, a temporary one goes with its rows."""
+    """Drops an object: a permanent one can come back, a temporary one goes with its rows.
+
+    Raises:
+        SnowflakeError: 003001 for an object of another role.
+    """
     catalog, context = execution.context.catalog, execution.context
     if is_temporary(item):
         catalog.drop_temporary(context, item)
@@ -217,7 +231,8 @@ def remove(execution: Execution, item: CatalogObject) -> None:
         if stored.startswith("temp."):
             execution.connection.execute(f"DROP TABLE IF EXISTS {stored}")
         return
-    name = catalog.full_name(item)
+    execution.require("OWNERSHIP", item)
+    name = catalog.grant_name(item)
     if share_of(item):  # it cannot come back
         catalog.show_imported(item, [])
         catalog.purge([item])
@@ -231,17 +246,20 @@ def rename(execution: Execution, item: CatalogObject, parts: list[str]) -> None:
     """Gives an object another name, perhaps in another schema.
 
     Raises:
-        SnowflakeError: 002002 if the name is taken.
+        SnowflakeError: 002002 if the name is taken; 003001 where the role may not create such an object.
     """
     catalog, context = execution.context.catalog, execution.context
+    execution.require("OWNERSHIP", item)
     kind = kind_of(item)
-    old_path = catalog.path(item)
+    old_path, old_name = catalog.path(item), catalog.grant_name(item)
     depth = depth_of(kind)
     # Parts left out are the session's current ones, as in any other statement; without these, the object's own.
     current = {3: context.schema, 2: context.database}.get(depth, "")
     if len(parts) == 1 and current is None:
         parts = [*old_path[:-1], parts[0]]
     place = place_of(execution, kind, parts, f"ALTER {kind}")
+    if not is_temporary(item) and (place.parent or kind == "DATABASE"):
+        require_create(execution, sql_kind(item), place.parent)
     key = key_of(item)
     new_key = place.name + key[len(item.name) :]
     taken = context.temporary if is_temporary(item) else None
@@ -258,7 +276,9 @@ def rename(execution: Execution, item: CatalogObject, parts: list[str]) -> None:
         return
     item.parent, item.name = place.parent, place.name
     catalog.update(item)
-    catalog.rename_in_grants(sql_kind(item), full_text(old_path), catalog.full_name(item))
+    catalog.rename_in_grants(sql_kind(item), old_name, catalog.grant_name(item))
+    if isinstance(item, Role):
+        hand_over(catalog, old_name, item.name)
     _follow_rename(execution, item, old_path, depth)
 
 
@@ -272,11 +292,23 @@ def _follow_rename(execution: Execution, item: CatalogObject, old_path: list[str
 
 
 @contextmanager
-def editing(execution: Execution, item: CatalogObject) -> Iterator[None]:
+def editing(
+    execution: Execution, item: CatalogObject, privilege: str | tuple[str, ...] | None = "OWNERSHIP"
+) -> Iterator[None]:
     """A block that changes an object in place: it is saved at the end, and as before if the block fails.
 
     What reaches beyond the object (its name's place, its rows) must come last in the block.
+
+    Args:
+        execution: of the statement.
+        item: of the catalog.
+        privilege: what the role needs; None if that was checked.
+
+    Raises:
+        SnowflakeError: 003001 without it.
     """
+    if privilege is not None:
+        execution.require(privilege, item)
     check_not_imported(execution, item)
     before = {field.name: copy.deepcopy(getattr(item, field.name)) for field in fields(item)}
     commit = execution.connection.last_commit

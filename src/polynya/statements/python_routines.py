@@ -105,15 +105,18 @@ def _check_granted(execution: Execution, options: dict[str, Any]) -> None:
     """Finds the integrations and secrets that a routine names; the secrets are kept under their full names.
 
     Raises:
-        SnowflakeError: 002003 if there is none of a name.
+        SnowflakeError: 002003 if there is none of a name; 003001 if the role may not use it.
     """
     catalog, context = execution.context.catalog, execution.context
     for name in options.get("EXTERNAL_ACCESS_INTEGRATIONS", []):
-        catalog.get(context, "INTEGRATION", split_name(name))
-    options["SECRETS"] = {
-        variable: catalog.full_name(catalog.get(context, "SECRET", split_name(name)))
+        execution.require("USAGE", catalog.get(context, "INTEGRATION", split_name(name)))
+    secrets = {
+        variable: catalog.get(context, "SECRET", split_name(name))
         for variable, name in options.get("SECRETS", {}).items()
     }
+    for secret in secrets.values():
+        execution.require(("READ", "USAGE"), secret)
+    options["SECRETS"] = {variable: catalog.full_name(secret) for variable, secret in secrets.items()}
 
 
 def _check_body(routine: Routine) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from polynya.catalog import rights
 from polynya.catalog.imported import SHARE, SHARE_ID, imported_from, share_of
 from polynya.catalog.kinds import sql_kind
 from polynya.catalog.model import CatalogObject, Database, GenericObject, View
 from polynya.catalog.names import join_name, split_name
-from polynya.catalog.privileges import inherited_roles
 from polynya.dialect.query import bind_query
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import SnowflakeError, already_exists, compilation_error, invalid_value, unsupported
@@ -226,13 +226,8 @@ def require(execution: Execution, privilege: str) -> None:
     """Raises 003001 unless the current role, or one that it inherits, has a privilege on the account; as for all that is
     created, secondary roles do not count."""
     context = execution.context
-    grants = context.catalog.grants()
-    roles = set(inherited_roles(grants, "ROLE", context.role or "PUBLIC"))
-    if "ACCOUNTADMIN" in roles:
+    if rights.primary_rights(context).globally(privilege):
         return
-    for grant in grants:
-        if (grant.privilege, grant.on_kind, grant.to_kind) == (privilege, "ACCOUNT", "ROLE") and grant.to_name in roles:
-            return
     raise SnowflakeError(
         3001, "42501",
         f"SQL access control error:\nInsufficient privileges to operate on account '{context.catalog.account_name}'. "

@@ -12,7 +12,7 @@ from polynya.catalog.model import Stage
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import compilation_error, unsupported
 from polynya.stages import formats
-from polynya.stages.store import local_path
+from polynya.stages.store import local_path, require_address
 from polynya.statements import objects, tagging
 from polynya.statements.base import Execution, statement
 from polynya.statements.format_options import read_options
@@ -37,6 +37,7 @@ def create(execution: Execution, stream: TokenStream) -> ResultSet:
     if stream.at("CLONE"):
         raise unsupported("CREATE STAGE ... CLONE")
     options = _read(execution, stream)
+    _check_outside(execution, options)
     place = objects.place_of(execution, KIND, parts)
     existing = objects.look(execution, modifiers, KIND, place)
     if existing.keep is not None:
@@ -54,6 +55,16 @@ def create(execution: Execution, stream: TokenStream) -> ResultSet:
     return status(f"Stage area {place.name} successfully created.")
 
 
+def _check_outside(execution: Execution, options: dict[str, Any]) -> None:
+    """Refuses a storage address or integration that the role may not use."""
+    context = execution.context
+    require_address(context, str(options.get("URL") or ""))
+    if integration := options.get("STORAGE_INTEGRATION"):
+        found = context.catalog.find(context, "INTEGRATION", [str(integration)])
+        if found is not None:
+            execution.require("USAGE", found)
+
+
 @statement("ALTER STAGE")
 def alter(execution: Execution, stream: TokenStream) -> ResultSet:
     stream.expect("ALTER", KIND)
@@ -64,6 +75,10 @@ def alter(execution: Execution, stream: TokenStream) -> ResultSet:
     if item is None and if_exists:
         return objects.done()
     item = context.catalog.get(context, KIND, parts)
+    wanted = "USAGE" if item.url else "WRITE"
+    needed = wanted if stream.at("REFRESH") else tagging.needed(execution, stream, "OWNERSHIP")
+    if needed is not None:
+        execution.require(needed, item)
     if stream.accept("RENAME", "TO"):
         objects.rename(execution, item, stream.name())
     elif tagging.accept_tag_change(execution, stream, item):
@@ -81,6 +96,7 @@ def alter(execution: Execution, stream: TokenStream) -> ResultSet:
         options = _read(execution, stream)
         if options.get("URL") and not item.url:
             raise compilation_error(1008, "22023", "An internal stage cannot be given a URL.")
+        _check_outside(execution, options)
         _set(item, options)
         objects.save(execution, item)
     stream.expect_end()

@@ -16,6 +16,7 @@ from polynya.errors import compilation_error
 from polynya.statements import dml, objects
 from polynya.statements.base import Execution
 from polynya.statements.column_definitions import ColumnText, Constraint, check_names
+from polynya.statements.consuming import consuming
 from polynya.statements.objects import Create, Place
 from polynya.storage.tables import create_table_sql, quote, storage_type, stored_column_names, stored_table_name
 from polynya.types.resultset import Column
@@ -134,6 +135,7 @@ def fill_from_query(execution: Execution, table: Table, bound: BoundQuery) -> in
     for column, found, stored_as in zip(table.columns, bound.columns, bound.stored_as, strict=True):
         source = Expr(f"q.{quote(stored_as)}", found.type, found.nullable)
         items.append(dml.assigned(source, column, env).sql)
+    execution.use_warehouse()
     connection = execution.connection
     written = {column.name: origins for column, origins in zip(table.columns, bound.origins, strict=True)}
     execution.access.write(table, written, bound.reads)
@@ -143,12 +145,14 @@ def fill_from_query(execution: Execution, table: Table, bound: BoundQuery) -> in
             for column, item in zip(table.columns, items, strict=True)
         ]
         query = f"SELECT {', '.join(names)} FROM ({bound.sql}) AS q"
-        return connection.execute(f"CREATE TEMPORARY TABLE {table.stored_as} AS {query}", bound.inputs)
+        with consuming(execution, bound.reads):
+            return connection.execute(f"CREATE TEMPORARY TABLE {table.stored_as} AS {query}", bound.inputs)
     # Two commits: while the table is made nobody else commits, and its rows may take long. The catalog does not have it yet.
     connection.execute(create_table_sql(table.stored_as, table.columns))
     try:
         select = f"SELECT {', '.join(items)} FROM ({bound.sql}) AS q"
-        return connection.execute(f"INSERT INTO {table.stored_as} {select}", bound.inputs)
+        with consuming(execution, bound.reads):
+            return connection.execute(f"INSERT INTO {table.stored_as} {select}", bound.inputs)
     except BaseException:
         connection.execute(f"DROP TABLE IF EXISTS {table.stored_as}")
         raise

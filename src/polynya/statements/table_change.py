@@ -6,6 +6,7 @@ from polynya.catalog.model import ColumnDef, Table
 from polynya.dialect import casts
 from polynya.dialect.environment import Environment
 from polynya.dialect.expression import Expr
+from polynya.dialect.streams import TRACKING
 from polynya.errors import compilation_error
 from polynya.statements import dml, table_build
 from polynya.statements.base import Execution
@@ -37,11 +38,42 @@ def add_columns(execution: Execution, table: Table, texts: list[ColumnText]) -> 
         env = Environment(execution.context, execution)
         values = {column.stored_as: dml.default_value(env, column).sql for column in columns}
         table.columns += columns
+        if table.options.get(TRACKING) and table.kind != "TEMPORARY":
+            _fill(execution, table, columns, values, env)
+            return
         try:
             _rebuild(execution, table, values, env)
         except Exception:
             del table.columns[-len(columns) :]
             raise
+
+
+def _fill(
+    execution: Execution, table: Table, columns: list[ColumnDef], values: dict[str, str], env: Environment
+) -> None:
+    """Adds columns in place: rows whose changes are tracked keep their numbers in the lake.
+
+    Args:
+        execution: of the statement; inside ``atomic``.
+        table: with the new columns.
+        columns: the new ones.
+        values: DuckDB expressions of their defaults, by engine name.
+        env: with the inputs of these.
+    """
+    connection = execution.connection
+    try:
+        for column in columns:
+            kind = storage_type(column.type)
+            connection.execute(f"ALTER TABLE {table.stored_as} ADD COLUMN {quote(column.stored_as)} {kind}")
+        sets = ", ".join(f"{quote(name)} = {value}" for name, value in values.items())
+        connection.execute(f"UPDATE {table.stored_as} SET {sets}", env.inputs)
+        for column in columns:
+            if not column.nullable:
+                name = quote(column.stored_as)
+                connection.execute(f"ALTER TABLE {table.stored_as} ALTER COLUMN {name} SET NOT NULL")
+    except Exception:
+        del table.columns[-len(columns) :]
+        raise
 
 
 def drop_columns(execution: Execution, table: Table, columns: list[ColumnDef]) -> None:

@@ -9,13 +9,15 @@ from polynya.dialect.query import BoundQuery, bind_query
 from polynya.dialect.tokens import TokenStream
 from polynya.dialect.types import type_from_text
 from polynya.errors import compilation_error, unsupported
-from polynya.statements import clone, objects, table_build, tagging
+from polynya.statements import clone, objects, policy_clauses, table_build, tagging
 from polynya.statements.base import Execution, statement
 from polynya.statements.column_definitions import ColumnText, Constraint, read_column_list, read_expression
 from polynya.statements.objects import Create, Place
 from polynya.types.resultset import ResultSet, status
 from polynya.types.sqltype import VARCHAR
 
+# Where a new table keeps the clause of its row access policy until it has its columns.
+_POLICY = "ROW ACCESS POLICY"
 _QUERY = ("SELECT", "WITH", "VALUES", "(")
 
 
@@ -58,6 +60,7 @@ def _from_columns(execution: Execution, stream: TokenStream, create: Create, pla
         bound = read_query(execution, stream)
         table.columns = table_build.define_columns(execution, table, _typed(texts, bound))
         table_build.set_constraints(table, constraints)
+        _attach(execution, table, texts)
         table_build.fill_from_query(execution, table, bound)
         return table
     if stream.accept("USING", "TEMPLATE"):
@@ -72,8 +75,17 @@ def _from_columns(execution: Execution, stream: TokenStream, create: Create, pla
     stream.expect_end()
     table.columns = table_build.define_columns(execution, table, texts)
     table_build.set_constraints(table, constraints)
+    _attach(execution, table, texts)
     table_build.create_physical(execution, table)
     return table
+
+
+def _attach(execution: Execution, table: Table, texts: list[ColumnText]) -> None:
+    """Puts on a new table the policies that its statement names."""
+    policy_clauses.attach_columns(execution, table, texts)
+    clause = table.options.pop(_POLICY, None)
+    if clause is not None:
+        policy_clauses.add_row_access(execution, table, clause)
 
 
 def read_query(execution: Execution, stream: TokenStream) -> BoundQuery:
@@ -109,10 +121,8 @@ def read_table_properties(execution: Execution, stream: TokenStream, table: Tabl
             table.options["COPY GRANTS"] = True
         elif tagging.accept_tag_clause(execution, stream, table):
             pass
-        elif stream.at("WITH", "ROW") or stream.at("ROW", "ACCESS"):
-            raise unsupported("ROW ACCESS POLICY")
-        elif stream.at("WITH", "AGGREGATION") or stream.at("AGGREGATION", "POLICY"):
-            raise unsupported("AGGREGATION POLICY")
+        elif clause := policy_clauses.read_row_access(execution, stream):
+            table.options[_POLICY] = clause
         elif stream.accept("COMMENT") and not stream.at("="):
             table.comment = stream.string()
         elif stream.at("="):
@@ -141,6 +151,7 @@ def _like(execution: Execution, stream: TokenStream, create: Create, place: Plac
     stream.expect("LIKE")
     catalog, context = execution.context.catalog, execution.context
     source = catalog.get(context, "TABLE", stream.name())
+    execution.require("SELECT", source)
     objects.check_type(source, "TABLE")
     table = table_build.new_table(execution, create, place, [])
     table.columns = table_build.copy_columns(execution, source, table)
@@ -148,6 +159,7 @@ def _like(execution: Execution, stream: TokenStream, create: Create, place: Plac
     table.comment, table.tags = "", dict(source.tags)
     read_table_properties(execution, stream, table)
     stream.expect_end()
+    _attach(execution, table, [])
     table_build.create_physical(execution, table)
     return table
 

@@ -5,6 +5,7 @@ https://docs.snowflake.com/en/user-guide/object-tagging/work
 
 from __future__ import annotations
 
+from polynya.catalog import rights
 from polynya.catalog.model import CatalogObject, ColumnDef, GenericObject, Table, View
 from polynya.catalog.names import join_name
 from polynya.catalog.store import Catalog
@@ -12,6 +13,9 @@ from polynya.catalog.tags import MOST_CHARACTERS, MOST_TAGS, allowed_values, kno
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import SnowflakeError, invalid_value
 from polynya.statements.base import Execution
+
+# The privilege on the account to set and unset every tag on every object.
+APPLY = "APPLY TAG"
 
 
 def read_tags(execution: Execution, stream: TokenStream) -> dict[int, str]:
@@ -61,7 +65,24 @@ def check_value(catalog: Catalog, tag: GenericObject, value: str) -> None:
 
 def _tag(execution: Execution, stream: TokenStream) -> GenericObject:
     tag: GenericObject = execution.context.catalog.get(execution.context, "TAG", stream.name())
+    if not rights.has_account(execution.context, APPLY):
+        execution.require("APPLY", tag)
     return tag
+
+
+def needed(execution: Execution, stream: TokenStream, otherwise: str | tuple[str, ...]) -> str | tuple[str, ...] | None:
+    """What an ALTER needs on its object: APPLY TAG on the account spares who only sets or unsets tags its ownership.
+
+    Source: docs.snowflake.com/en/user-guide/object-tagging/introduction (access control privileges).
+
+    Args:
+        execution: of the statement.
+        stream: after the object's name.
+        otherwise: what other changes need.
+    """
+    if not (stream.at("SET", "TAG") or stream.at("UNSET", "TAG")):
+        return otherwise
+    return None if rights.has_account(execution.context, APPLY) else "OWNERSHIP"
 
 
 def accept_tag_clause(execution: Execution, stream: TokenStream, item: CatalogObject | ColumnDef) -> bool:

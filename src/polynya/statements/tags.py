@@ -12,7 +12,7 @@ from polynya.catalog.retention import is_over
 from polynya.catalog.tags import MOST_CHARACTERS, MOST_VALUES, allowed_values
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import does_not_exist, invalid_value, unsupported
-from polynya.statements import objects, tagging
+from polynya.statements import creation, objects, policy_clauses, tagging
 from polynya.statements.base import Execution, statement
 from polynya.statements.show.listing import (
     MOMENT,
@@ -120,8 +120,8 @@ def _alter(execution: Execution, stream: TokenStream, tag: GenericObject) -> Non
         tag.options.pop(_VALUES, None)
     elif stream.accept("UNSET", "COMMENT"):
         tag.comment = ""
-    elif stream.at_one("SET MASKING", "UNSET MASKING"):
-        raise unsupported("MASKING POLICY")
+    elif policy_clauses.accept_tag_masking(execution, stream, tag):
+        pass
     elif stream.at_one("UNSET PROPAGATE", "UNSET ON_CONFLICT"):
         raise unsupported(f"{stream.words(stream.index + 2)[-1]} of a tag")
     elif stream.accept("SET"):
@@ -141,6 +141,8 @@ def drop(execution: Execution, stream: TokenStream) -> ResultSet:
     if if_exists and catalog.find(context, _KIND, parts) is None:
         return status(f"Drop statement executed successfully ({parts[-1]} already dropped).")
     tag = catalog.get(context, _KIND, parts)
+    execution.require("OWNERSHIP", tag)
+    policy_clauses.check_tag_droppable(tag)
     objects.remove(execution, tag)
     return status(f"{tag.name} successfully dropped.")
 
@@ -156,7 +158,7 @@ def undrop(execution: Execution, stream: TokenStream) -> ResultSet:
     found = [tag for tag in catalog.dropped(place.parent, _KIND, place.name) if not is_over(catalog, tag)]
     if not found:
         raise does_not_exist("Tag", place.text)
-    catalog.undrop(found[0])
+    creation.bring_back(execution, found[0])
     return status(f"Tag {place.name} successfully restored.")
 
 

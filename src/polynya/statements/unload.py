@@ -23,6 +23,7 @@ from polynya.stages.store import StageLocation
 from polynya.stages.unpack import EXTENSION_OF
 from polynya.stages.write import ParquetSink, Sink, TextSink, Written
 from polynya.statements.base import Execution
+from polynya.statements.consuming import consuming
 from polynya.statements.copy_into import CopyIntoLocation, flag, format_option
 from polynya.types.arrow import arrow_type, conform
 from polynya.types.resultset import Column, ResultSet, StatementType, rows
@@ -81,7 +82,7 @@ def run(execution: Execution, copy: CopyIntoLocation) -> ResultSet:
         if name not in _OPTIONS:
             raise compilation_error(1420, "22023", f"invalid parameter '{name}'")
     context = execution.context
-    location = execution.stages.resolve(copy.location, context)
+    location = execution.stages.resolve(copy.location, context, "WRITE")
     if location.is_external and location.stage is None:
         location = execution.stages.external(copy.location.strip(), "", options, None)
     file_format = read.resolve_format(format_option(options), location, context)
@@ -94,14 +95,16 @@ def run(execution: Execution, copy: CopyIntoLocation) -> ResultSet:
         query = f'SELECT *, TO_VARCHAR({copy.partition_by}) AS "{_PARTITION}" FROM ({query})'
     bound = bind_query(query, context, execution=execution)
     columns = bound.columns[:-1] if copy.partition_by else bound.columns
+    execution.use_warehouse()
     unload = Unload(execution, copy, location, file_format, bound, columns)
     _check(unload)
     parts: list[tuple[str | None, list[Written]]] = []
     try:
-        for value, batches in _partitions(unload):
-            parts.append((value, []))
-            parts[-1][1].extend(_write(unload, batches))
-        published = _publish(unload, parts)
+        with consuming(execution, bound.reads):
+            for value, batches in _partitions(unload):
+                parts.append((value, []))
+                parts[-1][1].extend(_write(unload, batches))
+            published = _publish(unload, parts)
         if location.stage is not None:
             execution.access.write(location.stage, {}, bound.reads)
         else:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from polynya.catalog import rights
 from polynya.dialect.tokens import TokenStream
-from polynya.errors import SnowflakeError, compilation_error
+from polynya.errors import SnowflakeError, compilation_error, unsupported
 from polynya.statements.base import Execution, statement
 from polynya.statements.objects import DONE
 from polynya.types.resultset import ResultSet, StatementType, status
@@ -18,7 +19,8 @@ def use(execution: Execution, stream: TokenStream) -> ResultSet:
         _role(execution, stream)
     elif stream.accept("WAREHOUSE"):
         name = stream.identifier()
-        if execution.context.catalog.child(0, "WAREHOUSE", name) is None:
+        found = execution.context.catalog.find(execution.context, "WAREHOUSE", [name])
+        if found is None or not rights.has(execution.context, ("USAGE", "OPERATE", "MODIFY", "MONITOR"), found):
             raise _missing()
         execution.context.warehouse = name
     elif stream.accept("SCHEMA"):
@@ -40,11 +42,11 @@ def _database_or_schema(execution: Execution, parts: list[str]) -> None:
         _schema(execution, parts)
         return
     catalog, context = execution.context.catalog, execution.context
-    database = catalog.child(0, "DATABASE", parts[0])
+    database = catalog.find(context, "DATABASE", parts)
     if database is None:
         raise _missing()
     context.database = database.name
-    context.schema = "PUBLIC" if catalog.child(database.id, "SCHEMA", "PUBLIC") else None
+    context.schema = "PUBLIC" if catalog.find(context, "SCHEMA", [database.name, "PUBLIC"]) else None
 
 
 def _schema(execution: Execution, parts: list[str]) -> None:
@@ -60,7 +62,8 @@ def _role(execution: Execution, stream: TokenStream) -> None:
     name = stream.identifier()
     if catalog.child(0, "ROLE", name) is None:
         raise _missing()
-    if name not in catalog.roles_of(context.user):
+    restricted = context.access_token is not None and context.access_token.role not in ("", name)
+    if restricted or name not in catalog.roles_of(context.user):
         raise SnowflakeError(
             3013,
             "42501",
@@ -71,8 +74,17 @@ def _role(execution: Execution, stream: TokenStream) -> None:
 
 
 def _secondary_roles(execution: Execution, stream: TokenStream) -> None:
-    """``ALL``, ``NONE`` or a list of roles."""
+    """``ALL``, ``NONE`` or a list of roles.
+
+    https://docs.snowflake.com/en/sql-reference/sql/use-secondary-roles
+    """
     catalog, context = execution.context.catalog, execution.context
+    if context.access_token is not None and context.access_token.role and not stream.at("NONE"):
+        raise SnowflakeError(
+            3001, "42501",
+            f"SQL access control error:\nThis session is restricted to role '{context.access_token.role}' by its programmatic "
+            "access token.",
+        )  # fmt: skip
     if stream.at_one("ALL", "NONE"):
         context.secondary_roles = stream.word()
         return
@@ -83,4 +95,6 @@ def _secondary_roles(execution: Execution, stream: TokenStream) -> None:
     for name in names:
         if name not in available:
             raise _missing()
-    context.secondary_roles = ",".join(names)
+        if "," in name or name in ("ALL", "NONE"):
+            raise unsupported(f"USE SECONDARY ROLES of a role named '{name}'")
+    context.secondary_roles = ",".join(dict.fromkeys(names))

@@ -8,9 +8,10 @@ from polynya.catalog.model import ColumnDef, View
 from polynya.dialect.query import bind_query
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import compilation_error, invalid_identifier, unsupported
-from polynya.statements import objects, tagging
+from polynya.statements import objects, policy_clauses, tagging
 from polynya.statements.base import Execution, statement
 from polynya.statements.column_definitions import check_names
+from polynya.statements.policy_clauses import Clause
 from polynya.storage.tables import stored_column_names
 from polynya.types.resultset import ResultSet, status
 from polynya.types.sqltype import VARCHAR
@@ -34,8 +35,9 @@ def create_view(execution: Execution, stream: TokenStream) -> ResultSet:
         id=catalog.new_id(), parent=place.parent, name=place.name, owner=objects.owner(execution), created_on=objects.now(),
         text=stream.text.strip().rstrip(";"), temporary=create.temporary, secure=create.secure,
     )  # fmt: skip
-    given = _read_columns(execution, stream) if stream.at("(") else []
-    copy_grants = _read_properties(execution, stream, view)
+    policies: dict[str, Clause] = {}
+    given = _read_columns(execution, stream, policies) if stream.at("(") else []
+    copy_grants, row_access = _read_properties(execution, stream, view)
     stream.expect("AS")
     if not stream.at_one("SELECT", "WITH", "VALUES", "("):
         raise stream.error()
@@ -47,6 +49,11 @@ def create_view(execution: Execution, stream: TokenStream) -> ResultSet:
     inside = replace(context, database=database.name, schema=schema.name)
     bound = bind_query(view.query, inside, execution=execution)
     view.columns = _columns(given, bound.columns)
+    for column in view.columns:
+        if column.name in policies:
+            policy_clauses.set_masking(execution, view, column, policies[column.name])
+    if row_access is not None:
+        policy_clauses.add_row_access(execution, view, row_access)
     objects.put(execution, view, existing.replaced, copy_grants=copy_grants)
     return status(f"View {view.name} successfully created.")
 
@@ -74,8 +81,8 @@ def _columns(given: list[ColumnDef], found: list) -> list[ColumnDef]:
     return columns
 
 
-def _read_columns(execution: Execution, stream: TokenStream) -> list[ColumnDef]:
-    """``(name [COMMENT 'text'] [TAG (...)], ...)``."""
+def _read_columns(execution: Execution, stream: TokenStream, policies: dict[str, Clause]) -> list[ColumnDef]:
+    """``(name [MASKING POLICY p] [COMMENT 'text'] [TAG (...)], ...)``; masking policies go to ``policies``."""
     stream.expect("(")
     columns = []
     while True:
@@ -85,8 +92,8 @@ def _read_columns(execution: Execution, stream: TokenStream) -> list[ColumnDef]:
                 column.comment = stream.string()
             elif tagging.accept_tag_clause(execution, stream, column):
                 pass
-            elif stream.at_one("MASKING", "WITH MASKING", "PROJECTION", "WITH PROJECTION"):
-                raise unsupported("policies on view columns")
+            elif clause := policy_clauses.read_masking(execution, stream):
+                policies[column.name] = clause
             else:
                 raise stream.error()
         columns.append(column)
@@ -95,9 +102,9 @@ def _read_columns(execution: Execution, stream: TokenStream) -> list[ColumnDef]:
         stream.expect(",")
 
 
-def _read_properties(execution: Execution, stream: TokenStream, view: View) -> bool:
-    """COMMENT, COPY GRANTS, tags before AS; whether grants are kept."""
-    copy_grants = False
+def _read_properties(execution: Execution, stream: TokenStream, view: View) -> tuple[bool, Clause | None]:
+    """COMMENT, COPY GRANTS, tags before AS; whether grants are kept, and the row access policy."""
+    copy_grants, row_access = False, None
     while not stream.at("AS"):
         if stream.accept("COPY", "GRANTS"):
             copy_grants = True
@@ -109,11 +116,11 @@ def _read_properties(execution: Execution, stream: TokenStream, view: View) -> b
         elif stream.accept("CHANGE_TRACKING"):
             stream.expect("=")
             view.options["CHANGE_TRACKING"] = objects.read_value(stream)
-        elif stream.at_one("ROW", "WITH ROW", "AGGREGATION", "WITH AGGREGATION"):
-            raise unsupported("policies on views")
+        elif clause := policy_clauses.read_row_access(execution, stream):
+            row_access = clause
         else:
             raise stream.error()
-    return copy_grants
+    return copy_grants, row_access
 
 
 @statement("ALTER VIEW")
@@ -126,7 +133,8 @@ def alter_view(execution: Execution, stream: TokenStream) -> ResultSet:
         return objects.done()
     view = catalog.get(context, "TABLE", parts, "View")
     objects.check_type(view, "VIEW")
-    with objects.editing(execution, view):
+    asks = policy_clauses.is_policy_change(stream)
+    with objects.editing(execution, view, None if asks else tagging.needed(execution, stream, "OWNERSHIP")):
         _alter(execution, stream, view)
     return objects.done()
 
@@ -136,6 +144,8 @@ def _alter(execution: Execution, stream: TokenStream, view: View) -> None:
         new_name = stream.name()
         stream.expect_end()
         objects.rename(execution, view, new_name)
+    elif policy_clauses.accept_row_access_change(execution, stream, view):
+        pass
     elif stream.accept("SET", "SECURE"):
         view.secure = True
     elif stream.accept("UNSET", "SECURE"):
@@ -166,6 +176,8 @@ def _alter_column(execution: Execution, stream: TokenStream, view: View) -> None
             column.comment = None
         elif tagging.accept_tag_change(execution, stream, column):
             tagging.check_columns(execution, view)
+        elif policy_clauses.accept_masking_change(execution, stream, view, column):
+            pass
         else:
             raise stream.error()
         if not stream.accept(","):

@@ -67,6 +67,8 @@ class ResultSet:
     transfer: dict | None = None
     # Set by a statement that holds others: query ids of its children.
     child_query_ids: list[str] = field(default_factory=list)
+    # It holds a secret that is shown once: no RESULT_SCAN finds it.
+    secret: bool = False
 
 
 def rows(columns: list[Column], values: list[tuple], statement_type: StatementType = StatementType.SELECT) -> ResultSet:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from tripcast.cli import app, data, demo, models, runs, weather
+from tripcast.cli import app, data, demo, models, runs, tasks, weather
 from tripcast.cli.common import Commands
 
 
@@ -24,6 +24,6 @@ def main() -> None:
 for _command in (
     data.setup, data.load, data.status, data.synthesize, weather.weather, models.train, models.forecast, models.evaluate,
     models.models, models.explain, runs.month, runs.replay, runs.report, runs.reproduce, runs.forget, demo.demo,
-    app.app,
+    tasks.tasks, app.app,
 ):  # fmt: skip
     main.add_command(_command)

@@ -336,7 +336,10 @@ def _files_of_repeated(session: Session, paths: Sequence[str]) -> list[str]:
     ends = session.table(_REPEATED)
     noted = ends.select(F.col("LEAST_FILE").alias("FILE")).union(ends.select(F.col("GREATEST_FILE").alias("FILE")))
     files = session.create_dataframe([[path] for path in paths], ["SOURCE_FILE"])
-    return [row[0] for row in files.join(noted, F.hash("SOURCE_FILE") == F.col("FILE"), "left_semi").sort("SOURCE_FILE").collect()]
+    return [
+        row[0]
+        for row in files.join(noted, F.hash("SOURCE_FILE") == F.col("FILE"), "left_semi").sort("SOURCE_FILE").collect()
+    ]
 
 
 def _trips_of(session: Session, paths: Sequence[str]) -> dict[str | None, int]:

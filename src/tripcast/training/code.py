@@ -16,14 +16,21 @@ from tripcast import names
 
 # what runs inside the warehouse and what it imports
 _PARTS = ("__init__.py", "names.py", "models", "training")
+# what monthly runs need besides: all but what only shows results
+_SHOWING = ("app", "cli", "dags", "__main__.py")
 _FOLDER = "code"
 # one moment for all files of the archive: the same code gives the same bytes
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 
 
-def in_stage(session: Session) -> str:
-    """The path in the warehouse of an archive of this package; it is put there once for each state of the code."""
-    content, digest = archive()
+def in_stage(session: Session, whole: bool = False) -> str:
+    """The path in the warehouse of an archive of this package; it is put there once for each state of the code.
+
+    Args:
+        session: whose current schema has the stage.
+        whole: with what loads trips and keeps runs, too.
+    """
+    content, digest = archive(whole)
     stage = f"@{names.MODEL_STAGE}/{_FOLDER}"
     path = f"{stage}/tripcast_{digest}.zip"
     session.sql(f"CREATE STAGE IF NOT EXISTS {names.MODEL_STAGE}").collect()
@@ -33,12 +40,13 @@ def in_stage(session: Session) -> str:
 
 
 @cache
-def archive() -> tuple[bytes, str]:
+def archive(whole: bool = False) -> tuple[bytes, str]:
     """A zip archive of the package, and 16 hexadecimal digits that tell its content apart."""
     root = Path(tripcast.__file__).parent
+    parts = [path.name for path in root.iterdir() if path.name not in _SHOWING] if whole else _PARTS
     files = sorted(
         file
-        for part in _PARTS
+        for part in parts
         for file in ([root / part] if part.endswith(".py") else (root / part).rglob("*.py"))
         if file.is_file()
     )

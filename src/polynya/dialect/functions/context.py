@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from polynya import SNOWFLAKE_RELEASE
 from polynya.catalog.context import Context
-from polynya.catalog.names import join_name
-from polynya.catalog.privileges import inherited_roles
+from polynya.catalog.names import join_name, split_name
+from polynya.catalog.rights import available_roles, session_database_roles, session_roles
 from polynya.dialect.expression import Expr, derive, null, string_literal
 from polynya.dialect.registry import Call, scalar
 from polynya.types.sqltype import ARRAY, BOOLEAN, VARCHAR
@@ -64,28 +64,27 @@ _constant("CURRENT_IP_ADDRESS", lambda context: context.client.get("IP_ADDRESS",
 # --- roles ------------------------------------------------------------------------------------------------------------
 
 
-def session_roles(context: Context) -> set[str]:
-    """The roles whose privileges the session has: the current one, the secondary ones, and what these inherit."""
-    grants = context.catalog.grants()
-    found = set(inherited_roles(grants, "ROLE", context.role)) if context.role else {"PUBLIC"}
-    if context.secondary_roles.upper() == "ALL":
-        found |= set(context.catalog.roles_of(context.user))
-    return found
-
-
 @scalar("CURRENT_AVAILABLE_ROLES", args=0)
 def current_available_roles(call: Call) -> Expr:
-    names = sorted(call.context.catalog.roles_of(call.context.user))
+    names = sorted(available_roles(call.context))
     return text("[ " + ", ".join(json.dumps(name) for name in names) + " ]")
 
 
 @scalar("CURRENT_SECONDARY_ROLES", args=0)
 def current_secondary_roles(call: Call) -> Expr:
+    """The secondary roles in use, those that they inherit left out, and how they were asked for."""
     context = call.context
-    if context.secondary_roles.upper() != "ALL":
-        return text(json.dumps({"roles": "", "value": ""}, separators=(",", ":")))
-    names = [name for name in sorted(context.catalog.roles_of(context.user)) if name != context.role]
-    return text(json.dumps({"roles": ",".join(names), "value": "ALL"}, separators=(",", ":")))
+    asked = context.secondary_roles
+    if asked == "ALL":
+        granted = [
+            grant.on_name for grant in context.catalog.grants_to("USER", context.user) if grant.on_kind == "ROLE"
+        ]
+        names = sorted({*granted, "PUBLIC"} - {context.role or "PUBLIC"})
+    else:
+        available = available_roles(context)
+        names = [name for name in ("" if asked == "NONE" else asked).split(",") if name in available]
+    value = "" if asked == "NONE" else asked
+    return text(json.dumps({"roles": ",".join(names), "value": value}, separators=(",", ":")))
 
 
 @scalar("IS_ROLE_IN_SESSION", args=1)
@@ -102,9 +101,18 @@ def is_granted_to_invoker_role(call: Call) -> Expr:
     return truth(name is not None and str(name).upper() in session_roles(call.context))
 
 
-@scalar("IS_DATABASE_ROLE_IN_SESSION", "IS_APPLICATION_ROLE_IN_SESSION", "IS_INSTANCE_ROLE_IN_SESSION", args=1)
+@scalar("IS_DATABASE_ROLE_IN_SESSION", args=1)
+def is_database_role_in_session(call: Call) -> Expr:
+    """Whether a database role's privileges count in this session; it is one of the current database."""
+    name, database = call.arg(0, VARCHAR), call.context.database
+    found = (split_name(role) for role in session_database_roles(call.context))
+    roles = ", ".join(string_literal(parts[-1]).sql for parts in sorted(found) if parts[0] == database) or "NULL"
+    return derive(f"coalesce({name.atom} IN ({roles}), FALSE)", BOOLEAN, name, simple=False)
+
+
+@scalar("IS_APPLICATION_ROLE_IN_SESSION", "IS_INSTANCE_ROLE_IN_SESSION", args=1)
 def is_other_role_in_session(call: Call) -> Expr:
-    """There are no database, application or instance roles to be in."""
+    """There are no application or instance roles to be in."""
     call.arg(0, VARCHAR)
     return truth(False)
 

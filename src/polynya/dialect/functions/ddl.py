@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from polynya.catalog.context import Context
 from polynya.catalog.model import (
+    Attachment,
     CatalogObject,
     ColumnDef,
     Database,
     FileFormat,
+    Policy,
     Routine,
     Schema,
     Sequence,
@@ -19,6 +22,8 @@ from polynya.catalog.model import (
     View,
 )
 from polynya.catalog.names import join_name, quote_identifier
+from polynya.catalog.policies import MASKING, ROW_ACCESS, policy_of
+from polynya.catalog.rights import denied, may_read_text, sees
 from polynya.dialect.expression import Expr, quote_string
 from polynya.dialect.functions.context import text
 from polynya.dialect.registry import Call, scalar
@@ -30,6 +35,7 @@ from polynya.errors import does_not_exist, unsupported
 _KINDS = {
     "TABLE": "TABLE", "VIEW": "TABLE", "DYNAMIC_TABLE": "TABLE", "DATABASE": "DATABASE", "SCHEMA": "SCHEMA",
     "SEQUENCE": "SEQUENCE", "FILE_FORMAT": "FILE FORMAT", "FUNCTION": "FUNCTION", "PROCEDURE": "PROCEDURE",
+    "POLICY": "POLICY",
 }  # fmt: skip
 
 
@@ -46,8 +52,13 @@ def get_ddl(call: Call) -> Expr:
         found = _routine(call, _KINDS[kind], parts, stream)
     else:
         stream.expect_end()
-        found = catalog.get(context, _KINDS[kind], parts)
-    return text(_Writer(catalog, qualified).ddl(found))
+        wanted = _KINDS[kind]
+        if kind == "POLICY":
+            wanted = MASKING if catalog.find(context, MASKING, parts) is not None else ROW_ACCESS
+        found = catalog.get(context, wanted, parts)
+    if not may_read_text(context, found):
+        raise denied(context, found)
+    return text(_Writer(context, qualified).ddl(found))
 
 
 def _routine(call: Call, kind: str, parts: list[str], stream: TokenStream) -> Routine:
@@ -76,24 +87,29 @@ class _Writer:
     """Writes DDL.
 
     Args:
-        catalog: the account's objects.
+        context: of the session; what its roles may not see is left out.
         qualified: whether names have their schema and database before them.
     """
 
-    def __init__(self, catalog: Any, qualified: bool) -> None:
-        self._catalog = catalog
+    def __init__(self, context: Context, qualified: bool) -> None:
+        self._context = context
+        self._catalog = context.catalog
         self._qualified = qualified
+
+    def _visible(self, item: CatalogObject, kind: str) -> list[CatalogObject]:
+        found = self._catalog.visible(self._context, item.id, kind)
+        return [child for child in found if may_read_text(self._context, child)]
 
     def ddl(self, item: CatalogObject) -> str:
         """The statement that makes an object; of a schema or database also those of what it holds."""
         match item:
             case Database():
-                inside = [self.ddl(child) for child in self._catalog.children(item.id, "SCHEMA")]
+                inside = [self.ddl(child) for child in self._visible(item, "SCHEMA")]
                 transient = "TRANSIENT " if item.transient else ""
                 return "\n\n".join([f"create or replace {transient}database {self._name(item)};", *inside])
             case Schema():
-                kinds = ("SEQUENCE", "TABLE", "FILE FORMAT", "FUNCTION", "PROCEDURE")
-                inside = [self.ddl(child) for kind in kinds for child in self._catalog.children(item.id, kind)]
+                kinds = ("SEQUENCE", ROW_ACCESS, MASKING, "TABLE", "FILE FORMAT", "FUNCTION", "PROCEDURE")
+                inside = [self.ddl(child) for kind in kinds for child in self._visible(item, kind)]
                 transient = "TRANSIENT " if item.transient else ""
                 return "\n\n".join([f"create or replace {transient}schema {self._name(item)};", *inside])
             case Table():
@@ -111,6 +127,8 @@ class _Writer:
                 return f"create or replace file format {self._name(item)}{options}{_comment(item)};"
             case Routine():
                 return self._routine(item)
+            case Policy():
+                return self._policy(item)
         raise unsupported(f"GET_DDL of {type(item).__name__}")
 
     def _name(self, item: CatalogObject) -> str:
@@ -121,15 +139,31 @@ class _Writer:
         cluster = f" cluster by ({_without_parentheses(table.cluster_by)})" if table.cluster_by else ""
         if table.dynamic_query:
             return f"create or replace dynamic table {self._name(table)}{cluster}\n as {table.dynamic_query};"
-        lines = [self._column(column) for column in table.columns]
+        names = {column.stored_as: quote_identifier(column.name) for column in table.columns}
+        lines = [self._column(column, names) for column in table.columns]
         keys = [quote_identifier(column.name) for column in table.columns if column.primary_key]
         if keys:
             lines.append(f"primary key ({', '.join(keys)})")
         lines += [f"unique ({quote_identifier(column.name)})" for column in table.columns if column.unique]
         columns = ",\n\t".join(lines)
-        return f"create or replace {kind} {self._name(table)}{cluster} (\n\t{columns}\n){_comment(table)};"
+        rows = ""
+        if table.row_access is not None:
+            on = ", ".join(names[stored] for stored in table.row_access.columns)
+            rows = f" WITH ROW ACCESS POLICY {self._policy_name(table.row_access)} ON ({on})"
+        return f"create or replace {kind} {self._name(table)}{cluster} (\n\t{columns}\n){_comment(table)}{rows};"
 
-    def _column(self, column: ColumnDef) -> str:
+    def _policy_name(self, attachment: Attachment) -> str:
+        """A policy's full name, if the session may know it."""
+        policy = policy_of(self._catalog, attachment)
+        return self._catalog.full_name(policy) if sees(self._context, policy) else "#UNKNOWN_POLICY"
+
+    def _policy(self, policy: Policy) -> str:
+        arguments = ", ".join(f"{quote_identifier(name)} {kind}" for name, kind, _ in policy.arguments)
+        comment = f"\nCOMMENT = {quote_string(policy.comment)}" if policy.comment else ""
+        head = f"create or replace {policy.kind.lower()} {self._name(policy)} as ({arguments})"
+        return f"{head}\nreturns {policy.returns} ->\n{policy.body}{comment};"
+
+    def _column(self, column: ColumnDef, names: dict[str, str]) -> str:
         parts = [quote_identifier(column.name), str(column.type)]
         if column.collation:
             parts.append(f"COLLATE {quote_string(column.collation)}")
@@ -137,11 +171,15 @@ class _Writer:
             parts.append("NOT NULL")
         if column.autoincrement is not None:
             sequence = self._catalog.by_id(column.autoincrement)
-            if sequence is not None:
+            if isinstance(sequence, Sequence):
                 order = "order" if sequence.ordered else "noorder"
                 parts.append(f"autoincrement start {sequence.start} increment {sequence.increment} {order}")
         elif column.default is not None:
             parts.append(f"DEFAULT {column.default}")
+        if column.masking is not None:
+            parts.append(f"WITH MASKING POLICY {self._policy_name(column.masking)}")
+            if len(column.masking.columns) > 1:
+                parts.append(f"USING ({', '.join(names[stored] for stored in column.masking.columns)})")
         if column.comment:
             parts.append(f"COMMENT {quote_string(column.comment)}")
         return " ".join(parts)

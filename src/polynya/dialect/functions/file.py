@@ -13,6 +13,7 @@ from functools import partial
 import pyarrow as pa
 
 from polynya.catalog.model import Database, Schema, Stage
+from polynya.catalog.rights import has
 from polynya.dialect.expression import Expr, derive, once, quote_string
 from polynya.dialect.registry import Call, scalar
 from polynya.errors import SnowflakeError
@@ -77,7 +78,7 @@ def _described(call: Call, text: str, attempt: bool) -> str | None:
 
 
 def _visible_files(call: Call) -> pa.Table:
-    """The files of all stages in the current database, by every name that SQL may give them: columns key, file."""
+    """The files of all stages in the current database that the role may read, by every name that SQL may give them: columns key, file."""
     catalog, context, stages = call.context.catalog, call.context, call.binder.execution.stages
     keys: list[str] = []
     files: list[str] = []
@@ -87,8 +88,8 @@ def _visible_files(call: Call) -> pa.Table:
         database = catalog.by_id(schema.parent) if isinstance(schema, Schema) else None
         if not isinstance(schema, Schema) or not isinstance(database, Database) or database.name != context.database:
             continue
-        if stage.url.startswith("s3"):
-            continue  # too far away to be listed in passing
+        if stage.url.startswith("s3") or not has(context, "USAGE" if stage.url else "READ", stage):
+            continue  # too far away to be listed in passing, or not the role's to read
         full = catalog.full_name(stage)
         names = [f"{database.name}.{schema.name}.{stage.name}", f"{schema.name}.{stage.name}"]
         if schema.name == context.schema:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from polynya.catalog.monitoring import may_monitor
 from polynya.dialect import casts
 from polynya.dialect.expression import Expr, quote, quote_string
 from polynya.dialect.functions.tables import argument
@@ -62,7 +63,7 @@ _ARGUMENTS = {
 
 @table_function(*_ARGUMENTS)
 def query_history(call: Call) -> Source:
-    """The account's, a session's, a user's or a warehouse's last statements, newest first."""
+    """The last statements that the session may see, of the account, a session, a user or a warehouse, newest first."""
     names = _ARGUMENTS[call.name]
     for name in call.named:
         if name not in names and name != "INCLUDE_CLIENT_GENERATED_STATEMENT":
@@ -71,7 +72,8 @@ def query_history(call: Call) -> Source:
     given = {name: call.binder.expression(node) for name, node in values.items() if node is not None}
     if call.binder.results is None:
         raise unsupported(f"{call.name} here")
-    relation = call.binder.add_input(history_table(call.binder.results.history()))
+    records = [record for record in call.binder.results.history() if may_monitor(call.context, record)]
+    relation = call.binder.add_input(history_table(records))
     conditions = _conditions(call, given)
     limit = given["RESULT_LIMIT"].constant if "RESULT_LIMIT" in given else 100
     if not isinstance(limit, int) or not 1 <= limit <= _MOST:
@@ -120,7 +122,7 @@ def _value(record: dict[str, Any], column: Column) -> Any:
     value = record.get(column.name)
     if value is None:
         if column.name == "EXECUTION_TIME":
-            value = record.get("TOTAL_ELAPSED_TIME")
+            value = (record.get("TOTAL_ELAPSED_TIME") or 0) - (record.get("QUEUED_OVERLOAD_TIME") or 0)
         elif column.name == "COMPILATION_TIME" or column.name in _ZERO:
             value = 0
     if value is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from polynya.catalog.context import Context
 from polynya.catalog.kinds import kind_of, sql_kind
 from polynya.catalog.model import CatalogObject
 from polynya.catalog.names import quote_identifier
+from polynya.catalog.rights import sees
 from polynya.dialect.dependencies import Dependency, dependency_of, may_read, readers
 from polynya.dialect.expression import Expr
 from polynya.dialect.functions.context import text
@@ -151,12 +153,20 @@ def get_lineage(call: Call) -> Source:
         graph = Graph(context, call.binder.results)
         start = (item.id, column.name if column is not None else "")
         for distance, edge in graph.walk(start, direction.upper() == "UPSTREAM", steps):
+            if not _visible(context, edge):
+                continue
             process = encode({"queryId": edge.query_id}) if edge.query_id else None
             found.append((*_side(context, edge.source), *_side(context, edge.target), distance, process))
     own = source_columns(_COLUMNS)
     arrays = [pa.array([row[index] for row in found], arrow_type(c.type)) for index, c in enumerate(_COLUMNS)]
     relation = call.binder.add_input(pa.Table.from_arrays(arrays, names=[c.stored_as for c in own]))
     return Source(f"(SELECT * FROM {relation})", own)
+
+
+def _visible(context: Context, edge: Edge) -> bool:
+    """Whether the session may see both ends."""
+    ends = [context.catalog.by_id(origin[0]) for origin in (edge.source, edge.target)]
+    return all(item is not None and sees(context, item) for item in ends)
 
 
 def _side(context: Context, origin: Origin) -> tuple:
@@ -188,7 +198,7 @@ def dgql(call: Call) -> Expr:
     if start is not None and call.binder.results is not None:
         graph = Graph(call.context, call.binder.results)
         for name, _, direction in asked:
-            for edge in graph.step(start, direction == "IN"):
+            for edge in filter(partial(_visible, call.context), graph.step(start, direction == "IN")):
                 sides = {"S": _entity(call.context, edge.source), "T": _entity(call.context, edge.target)}
                 answer[name].append(sides)
     return text(json.dumps({"data": {"V": answer}}, separators=(",", ":"), ensure_ascii=False))

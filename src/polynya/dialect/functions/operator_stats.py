@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from polynya.catalog.monitoring import may_monitor
 from polynya.dialect import plans
 from polynya.dialect.functions.tables import argument
 from polynya.dialect.query import bind_query
@@ -40,7 +41,7 @@ def get_query_operator_stats(call: Call) -> Source:
         raise unsupported("GET_QUERY_OPERATOR_STATS here")
     query_id = str(call.binder.expression(node).constant)
     record = next((row for row in reversed(results.history()) if row["QUERY_ID"] == query_id), None)
-    if record is None:
+    if record is None or not may_monitor(call.context, record):
         raise SnowflakeError(709, "02000", f"Statement {query_id} not found")
     values = [] if call.binder.env.describe_only else _rows(call, record)
     arrays = [
@@ -55,7 +56,7 @@ def _rows(call: Call, record: dict[str, Any]) -> list[tuple]:
     execution = call.binder.execution
     try:
         bound = bind_query(record["QUERY_TEXT"], call.context, execution=execution)
-        found = plans.operators(execution.connection, bound)
+        found = plans.operators(execution.connection, call.context.catalog, bound)
     except SnowflakeError:  # no query, or what it read is gone
         found = [result]
     rows = []

@@ -196,7 +196,7 @@ def default_artifact_repository(call: Call) -> Expr:
 
 
 @scalar(
-    "SYSTEM$LAST_CHANGE_COMMIT_TIME", "SYSTEM$STREAM_HAS_DATA", "SYSTEM$PIPE_STATUS", "SYSTEM$TASK_DEPENDENTS_ENABLE",
+    "SYSTEM$LAST_CHANGE_COMMIT_TIME", "SYSTEM$PIPE_STATUS",
     "SYSTEM$ESTIMATE_QUERY_ACCELERATION", "SYSTEM$CLUSTERING_INFORMATION", args=(0, None)
 )  # fmt: skip
 def not_here(call: Call) -> Expr:

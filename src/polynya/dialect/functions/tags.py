@@ -13,6 +13,7 @@ import pyarrow as pa
 from polynya.catalog.context import Context
 from polynya.catalog.kinds import is_temporary
 from polynya.catalog.model import CatalogObject, ColumnDef, GenericObject
+from polynya.catalog.rights import require
 from polynya.catalog.tag_references import COLUMNS, column_rows, lineage_rows, reference_rows
 from polynya.catalog.tags import allowed_values, effective_tags
 from polynya.dialect.expression import Expr
@@ -119,7 +120,15 @@ def get_tag_allowed_values(call: Call) -> Expr:
 
 @scalar("SYSTEM$GET_TAG_ON_CURRENT_COLUMN", "SYSTEM$GET_TAG_ON_CURRENT_TABLE", args=1)
 def get_tag_on_current(call: Call) -> Expr:
-    raise unsupported(f"{call.name}: policies with tags")
+    """In a policy's body: the value of a tag for the column or table that it protects."""
+    tag, target = _tag(call, 0), call.binder.env.policy_target
+    if target is None:
+        return text(None)
+    item, column = target
+    for found in effective_tags(call.context.catalog, item, column if call.name.endswith("COLUMN") else None):
+        if found.tag is tag:
+            return text(found.value)
+    return text(None)
 
 
 # --- table functions --------------------------------------------------------------------------------------------------
@@ -149,6 +158,7 @@ def tag_references_all_columns(call: Call) -> Source:
 def tag_references_with_lineage(call: Call) -> Source:
     """All that a tag holds for."""
     _check_arguments(call, 1)
+    require(call.context, "USAGE", call.context.catalog.get(call.context, "DATABASE", ["SNOWFLAKE"]))
     tag = _tag(call, 0)
     own = [item for item in call.context.temporary.values() if is_temporary(item)]
     catalog = call.context.catalog

@@ -13,6 +13,7 @@ from polynya.catalog.context import Context
 from polynya.catalog.imported import BOUND, REFUSED, imported_from
 from polynya.catalog.model import CatalogObject, ColumnDef, GenericObject, Schema, Table, View
 from polynya.catalog.names import split_name
+from polynya.catalog.policies import is_protected
 from polynya.catalog.store import Catalog
 from polynya.dialect.query import bind_query
 from polynya.errors import SnowflakeError, unsupported
@@ -119,6 +120,10 @@ def contents_of(catalog: Catalog, share: GenericObject, consumer: str) -> Conten
                 continue
             if isinstance(item, View):
                 listed.append(_bound(catalog, item, consumer, [database.name, schema.name], contents))
+            elif isinstance(item, Table) and is_protected(
+                catalog, item
+            ):  # as a view: its policies are asked by no role at all
+                listed.append(_bound(catalog, _as_view(item), consumer, [database.name, schema.name], contents))
             elif isinstance(item, Table):
                 contents.stored.add(item.stored_as)
                 listed.append(_bare(item))
@@ -132,13 +137,20 @@ def _bare(table: Table) -> Table:
     )
 
 
+def _as_view(table: Table) -> View:
+    return View(
+        id=table.id, parent=table.parent, name=table.name, owner=table.owner, created_on=table.created_on,
+        comment=table.comment, columns=table.columns, secure=True,
+    )  # fmt: skip
+
+
 def _plain(column: ColumnDef) -> ColumnDef:
-    return replace(column, default=None, autoincrement=None, tags={})
+    return replace(column, default=None, autoincrement=None, tags={}, masking=None)
 
 
 def _bound(catalog: Catalog, view: View, consumer: str, place: list[str], contents: Contents) -> View:
     """A view with its query as the engine runs it: the consumer can neither look up its names nor read its text."""
-    context = Context(catalog, 0, "", consumer, database=place[0], schema=place[1])
+    context = Context(catalog, 0, "", consumer, unrestricted=True, database=place[0], schema=place[1])
     columns = [_plain(column) for column in view.columns]
     options: dict[str, object] = {}
     try:
@@ -153,4 +165,4 @@ def _bound(catalog: Catalog, view: View, consumer: str, place: list[str], conten
         columns = [replace(column, stored_as=name) for column, name in zip(columns, bound.stored_as, strict=True)]
     except SnowflakeError as error:
         options[REFUSED] = error.message
-    return replace(view, query="", text="", options=options, tags={}, columns=columns)
+    return replace(view, query="", text="", options=options, tags={}, columns=columns, row_access=None)

@@ -11,6 +11,7 @@ from polynya.statements.show import (
     schema_objects,
     shares,
     tables,
+    tasks,
     transactions,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "schema_objects",
     "shares",
     "tables",
+    "tasks",
     "transactions",
 ]

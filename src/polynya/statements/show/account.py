@@ -5,12 +5,16 @@ https://docs.snowflake.com/en/sql-reference/sql/show-warehouses ...
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from polynya.catalog import rights
+from polynya.catalog.context import Context
 from polynya.catalog.model import Role, User, Warehouse
+from polynya.catalog.users import days_to_expiry, mins_to_unlock
 from polynya.dialect.tokens import TokenStream
 from polynya.statements.base import Execution, statement
 from polynya.statements.show.listing import (
@@ -33,10 +37,13 @@ def show_warehouses(execution: Execution, stream: TokenStream) -> ResultSet:
     stream.expect("SHOW", "WAREHOUSES")
     request = read_request(execution, stream, default="ACCOUNT")
     current = execution.context.warehouse
-    running: dict[str, int] = {}
-    for query in execution.results.history():
-        if query.get("EXECUTION_STATUS") == "RUNNING" and query.get("WAREHOUSE_NAME"):
-            running[query["WAREHOUSE_NAME"]] = running.get(query["WAREHOUSE_NAME"], 0) + 1
+    counts = execution.results.warehouse_counts()
+
+    def running(warehouse: Warehouse) -> int:
+        return counts.get(warehouse.name, (0, 0))[0]
+
+    def waiting(warehouse: Warehouse) -> int:
+        return counts.get(warehouse.name, (0, 0))[1]
 
     def started(warehouse: Warehouse) -> bool:
         return warehouse.state == "STARTED"
@@ -50,8 +57,8 @@ def show_warehouses(execution: Execution, stream: TokenStream) -> ResultSet:
             ("min_cluster_count", COUNT, lambda warehouse: warehouse.options.get("MIN_CLUSTER_COUNT", 1)),
             ("max_cluster_count", COUNT, lambda warehouse: warehouse.options.get("MAX_CLUSTER_COUNT", 1)),
             ("started_clusters", COUNT, lambda warehouse: int(started(warehouse))),
-            ("running", COUNT, lambda warehouse: running.get(warehouse.name, 0)),
-            ("queued", COUNT, lambda warehouse: 0),
+            ("running", COUNT, running),
+            ("queued", COUNT, waiting),
             ("is_default", TEXT, lambda warehouse: "N"),
             ("is_current", TEXT, lambda warehouse: yes_no(warehouse.name == current)),
             ("is_interactive", TEXT, lambda warehouse: "N"),
@@ -62,7 +69,7 @@ def show_warehouses(execution: Execution, stream: TokenStream) -> ResultSet:
             ("quiescing", TEXT, lambda warehouse: "0" if started(warehouse) else ""),
             ("other", TEXT, lambda warehouse: "0" if started(warehouse) else ""),
             ("created_on", MOMENT, created),
-            ("resumed_on", MOMENT, created),
+            ("resumed_on", MOMENT, lambda warehouse: warehouse.resumed_on or warehouse.created_on),
             ("updated_on", MOMENT, created),
             ("owner", TEXT, lambda warehouse: warehouse.owner),
             ("comment", TEXT, lambda warehouse: warehouse.comment),
@@ -77,7 +84,7 @@ def show_warehouses(execution: Execution, stream: TokenStream) -> ResultSet:
                 lambda warehouse: warehouse.options.get("QUERY_ACCELERATION_MAX_SCALE_FACTOR", 8),
             ),
             ("resource_monitor", TEXT, option("RESOURCE_MONITOR", "null")),
-            ("actives", COUNT, lambda warehouse: running.get(warehouse.name, 0)),
+            ("actives", COUNT, running),
             ("pendings", COUNT, lambda warehouse: 0),
             ("failed", COUNT, lambda warehouse: 0),
             ("suspended", COUNT, lambda warehouse: int(not started(warehouse))),
@@ -87,7 +94,7 @@ def show_warehouses(execution: Execution, stream: TokenStream) -> ResultSet:
             ("owner_role_type", TEXT, owner_role_type),
             ("resource_constraint", TEXT, lambda warehouse: warehouse.options.get("RESOURCE_CONSTRAINT")),
         ],
-        request.select(execution.context.catalog.children(0, "WAREHOUSE")),
+        request.select(execution.context.catalog.visible(execution.context, 0, "WAREHOUSE")),
     )
 
 
@@ -135,7 +142,7 @@ def show_users(execution: Execution, stream: TokenStream) -> ResultSet:
     terse = stream.accept("TERSE")
     stream.expect("USERS")
     request = read_request(execution, stream, default="ACCOUNT", terse=terse)
-    found = request.select(execution.context.catalog.children(0, "USER"))
+    found = request.select(filter(_sees_user(execution.context), execution.context.catalog.children(0, "USER")))
     fields = [
         ("name", TEXT, lambda user: user.name),
         ("created_on", MOMENT, created),
@@ -144,8 +151,8 @@ def show_users(execution: Execution, stream: TokenStream) -> ResultSet:
         ("first_name", TEXT, option("FIRST_NAME")),
         ("last_name", TEXT, option("LAST_NAME")),
         ("email", TEXT, option("EMAIL")),
-        ("mins_to_unlock", TEXT, lambda user: ""),
-        ("days_to_expiry", TEXT, option("DAYS_TO_EXPIRY")),
+        ("mins_to_unlock", TEXT, lambda user: _text(mins_to_unlock(user))),
+        ("days_to_expiry", TEXT, lambda user: _text(days_to_expiry(user))),
         ("comment", TEXT, lambda user: user.comment),
         ("disabled", TEXT, lambda user: true_false(user.disabled)),
         ("must_change_password", TEXT, lambda user: true_false(user.must_change_password)),
@@ -156,16 +163,16 @@ def show_users(execution: Execution, stream: TokenStream) -> ResultSet:
         ("default_secondary_roles", TEXT, _secondary_roles),
         ("ext_authn_duo", TEXT, lambda user: "false"),
         ("ext_authn_uid", TEXT, lambda user: ""),
-        ("mins_to_bypass_mfa", TEXT, lambda user: ""),
+        ("mins_to_bypass_mfa", TEXT, option("MINS_TO_BYPASS_MFA")),
         ("owner", TEXT, lambda user: user.owner),
         ("last_success_login", MOMENT, lambda user: None),
-        ("expires_at_time", MOMENT, lambda user: None),
-        ("locked_until_time", MOMENT, lambda user: None),
+        ("expires_at_time", MOMENT, lambda user: user.expires_at),
+        ("locked_until_time", MOMENT, lambda user: user.locked_until if mins_to_unlock(user) else None),
         ("has_password", TEXT, lambda user: true_false(user.password_hash)),
         ("has_rsa_public_key", TEXT, lambda user: true_false(user.public_keys)),
         ("type", TEXT, option("TYPE")),
         ("has_mfa", TEXT, lambda user: "false"),
-        ("has_pat", TEXT, lambda user: "false"),
+        ("has_pat", TEXT, lambda user: true_false(user.access_tokens)),
         ("has_workload_identity", TEXT, lambda user: "false"),
     ]
     if terse:
@@ -182,6 +189,16 @@ def show_users(execution: Execution, stream: TokenStream) -> ResultSet:
         )
         fields = [field for field in fields if field[0] in wanted]
     return answer(fields, found)
+
+
+def _sees_user(context: Context) -> Callable[[User], bool]:
+    """Whether the session may see a user: itself, one that it owns or monitors, all of them with MANAGE GRANTS."""
+    everyone = rights.has_account(context, rights.MANAGE_GRANTS)
+    return lambda user: everyone or user.name == context.user or rights.has(context, "MONITOR", user)
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else str(value)
 
 
 def _secondary_roles(user: User) -> str:

@@ -29,7 +29,7 @@ def show_databases(execution: Execution, stream: TokenStream) -> ResultSet:
     terse = stream.accept("TERSE")
     stream.expect("DATABASES")
     request = read_request(execution, stream, default="ACCOUNT", terse=terse)
-    found = catalog.children(0, "DATABASE")
+    found = catalog.visible(context, 0, "DATABASE")
     if request.history:
         found += dropped(execution, 0, "DATABASE")
     kind: Field = ("kind", TEXT, lambda database: database.options.get("KIND", "STANDARD"))
@@ -70,12 +70,12 @@ def show_schemas(execution: Execution, stream: TokenStream) -> ResultSet:
     stream.expect("SCHEMAS")
     request = read_request(execution, stream, default="DATABASE", terse=terse)
     database = request.scope.database
-    databases = [database] if database is not None else catalog.children(0, "DATABASE")
+    databases = [database] if database is not None else catalog.visible(context, 0, "DATABASE")
     by_id = {database.id: database for database in databases}
     found: list[Schema] = []
     for database in databases:
-        schemas = catalog.children(database.id, "SCHEMA")
-        inner = catalog.find(context, "SCHEMA", [database.name, INFORMATION_SCHEMA])
+        schemas = catalog.visible(context, database.id, "SCHEMA")
+        inner = catalog.get(context, "SCHEMA", [database.name, INFORMATION_SCHEMA])
         found += sorted([*schemas, inner], key=lambda schema: schema.name)
         if request.history:
             found += dropped(execution, database.id, "SCHEMA")

@@ -101,7 +101,7 @@ def show_declared(execution: Execution, stream: TokenStream) -> ResultSet:
     kind, fields = _KINDS[plural]
     if kind in ACCOUNT_KINDS:
         request = read_request(execution, stream, default="ACCOUNT")
-        found = execution.context.catalog.children(0, kind)
+        found = execution.context.catalog.visible(execution.context, 0, kind)
     else:
         request = read_request(execution, stream)
         found = in_scope(execution, request.scope, kind)
@@ -117,7 +117,7 @@ def show_integrations(execution: Execution, stream: TokenStream) -> ResultSet:
     wanted = _INTEGRATIONS[plural]
     found = [
         item
-        for item in execution.context.catalog.children(0, "INTEGRATION")
+        for item in execution.context.catalog.visible(execution.context, 0, "INTEGRATION")
         if wanted in ("", item.options.get("INTEGRATION_KIND"))
     ]
     return answer(
@@ -143,10 +143,10 @@ def show_integrations(execution: Execution, stream: TokenStream) -> ResultSet:
 def show_database_roles(execution: Execution, stream: TokenStream) -> ResultSet:
     stream.expect("SHOW", "DATABASE", "ROLES")
     request = read_request(execution, stream, default="DATABASE")
-    catalog = execution.context.catalog
+    catalog, context = execution.context.catalog, execution.context
     database = request.scope.database
-    databases = [database] if database else catalog.children(0, "DATABASE")
-    found = [role for database in databases for role in catalog.children(database.id, "DATABASE ROLE")]
+    databases = [database] if database else catalog.visible(context, 0, "DATABASE")
+    found = [role for database in databases for role in catalog.visible(context, database.id, "DATABASE ROLE")]
     return answer(
         [
             ("created_on", MOMENT, created), ("name", TEXT, _name), ("is_default", TEXT, lambda role: "N"),

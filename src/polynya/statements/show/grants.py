@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from polynya.catalog import rights
+from polynya.catalog.granted import sees_grant
 from polynya.catalog.kinds import sql_kind
 from polynya.catalog.model import CatalogObject, Grant
 from polynya.dialect.tokens import TokenStream
 from polynya.statements.base import Execution, statement
-from polynya.statements.grants import find_object, name_in_grants, read_kind
+from polynya.statements.grant_targets import find_object, read_kind
 from polynya.statements.show import shares
 from polynya.statements.show.listing import MOMENT, TEXT, Field, answer, created
 from polynya.types.resultset import ResultSet
@@ -59,19 +61,18 @@ def show_grants(execution: Execution, stream: TokenStream) -> ResultSet:
     elif stream.accept("TO"):
         kind = stream.accept_one("DATABASE ROLE", "ROLE", "USER", "SHARE") or "ROLE"
         holder = catalog.get(context, kind, stream.name())
-        name = catalog.full_name(holder) if kind == "DATABASE ROLE" else holder.name
+        _check_asked(execution, kind, holder)
         fields = _ROLES if kind == "USER" else _PRIVILEGES
-        found = _to(execution, kind, name)
+        found = _to(execution, kind, catalog.grant_name(holder))
     elif stream.accept("OF", "SHARE"):
         fields = shares.ACCOUNTS_OF
         found = shares.accounts_of(execution, stream.name())
     elif stream.accept("OF"):
         kind = stream.accept_one("DATABASE ROLE", "ROLE") or "ROLE"
         role = catalog.get(context, kind, stream.name())
+        _check_asked(execution, kind, role)
         fields = _ROLES
-        found = [
-            grant for grant in catalog.grants_on(kind, name_in_grants(execution, role)) if grant.privilege == "USAGE"
-        ]
+        found = [grant for grant in catalog.grants_on(kind, catalog.grant_name(role)) if grant.privilege == "USAGE"]
     else:
         fields = _ROLES
         found = _to(execution, "USER", context.user)
@@ -79,19 +80,36 @@ def show_grants(execution: Execution, stream: TokenStream) -> ResultSet:
     return answer(fields, found)
 
 
+def _check_asked(execution: Execution, kind: str, holder: CatalogObject) -> None:
+    """Refuses what a role or user was given to who neither has nor owns it, and may not manage grants.
+
+    Raises:
+        SnowflakeError: 003001.
+    """
+    context = execution.context
+    own = {
+        "ROLE": {*rights.available_roles(context), *rights.session_roles(context)},
+        "DATABASE ROLE": rights.session_database_roles(context),
+        "USER": {context.user},
+    }.get(kind, set())
+    if context.catalog.grant_name(holder) not in own and not rights.has_account(context, rights.MANAGE_GRANTS):
+        execution.require("OWNERSHIP", holder)
+
+
 def _on(execution: Execution, stream: TokenStream) -> list[Grant]:
     catalog = execution.context.catalog
     if stream.accept("ACCOUNT"):
-        return catalog.grants_on("ACCOUNT", catalog.account_name)
+        grants = catalog.grants_on("ACCOUNT", catalog.account_name)
+        return [grant for grant in grants if sees_grant(execution.context, grant)]
     kind = read_kind(stream)
     item = find_object(execution, kind, stream)
     owned = [_ownership(execution, item)] if item.owner else []
-    return [*owned, *catalog.grants_on(sql_kind(item), name_in_grants(execution, item))]
+    return [*owned, *catalog.grants_on(sql_kind(item), catalog.grant_name(item))]
 
 
 def _ownership(execution: Execution, item: CatalogObject) -> Grant:
     return Grant(
-        "OWNERSHIP", sql_kind(item), name_in_grants(execution, item), "ROLE", item.owner, grant_option=True,
+        "OWNERSHIP", sql_kind(item), execution.context.catalog.grant_name(item), "ROLE", item.owner, grant_option=True,
         granted_by=item.owner, created_on=item.created_on,
     )  # fmt: skip
 
@@ -117,17 +135,22 @@ def _is_hidden(execution: Execution, item: CatalogObject) -> bool:
 def show_future_grants(execution: Execution, stream: TokenStream) -> ResultSet:
     catalog, context = execution.context.catalog, execution.context
     stream.expect("SHOW", "FUTURE", "GRANTS")
-    found = [grant for grant in catalog.grants() if grant.future]
+    found = [grant for grant in catalog.grants() if grant.future and sees_grant(context, grant)]
     if stream.accept("TO"):
-        stream.accept("ROLE")
-        name = stream.identifier()
-        found = [grant for grant in found if (grant.to_kind, grant.to_name) == ("ROLE", name)]
+        to_kind = stream.accept_one("DATABASE ROLE", "ROLE") or "ROLE"
+        holder = catalog.get(context, to_kind, stream.name())
+        _check_asked(execution, to_kind, holder)
+        name = catalog.grant_name(holder)
+        found = [grant for grant in found if (grant.to_kind, grant.to_name) == (to_kind, name)]
     else:
         stream.expect("IN")
         kind = stream.accept_one("SCHEMA", "DATABASE")
         if kind is None:
             raise stream.error()
-        container = catalog.full_name(catalog.get(context, kind, stream.name()))
+        place = catalog.get(context, kind, stream.name())
+        container = catalog.full_name(place)
+        if rights.owns(context, place):
+            found = [grant for grant in catalog.grants() if grant.future]
         found = [grant for grant in found if grant.on_name.rpartition(".<")[0] == container]
     stream.expect_end()
     return answer(_FUTURE, found)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from polynya.catalog import rights
 from polynya.catalog.kinds import kind_of
 from polynya.catalog.model import CatalogObject, Database, Schema
 from polynya.catalog.retention import is_over, retention_days
@@ -112,7 +113,7 @@ def _default_scope(execution: Execution, default: str) -> Scope:
     catalog, context = execution.context.catalog, execution.context
     if default == "ACCOUNT" or context.database is None:
         return Scope()
-    database = catalog.child(0, "DATABASE", context.database)
+    database = catalog.find(context, "DATABASE", [context.database])
     if database is None:
         return Scope()
     schema = None
@@ -169,7 +170,8 @@ def like_pattern(text: str) -> re.Pattern[str]:
 
 
 def in_scope(execution: Execution, scope: Scope, kind: str, *, history: bool = False) -> list[Any]:
-    """All objects of a kind in schemas of the scope, temporary ones of the session included, by full name.
+    """All objects of a kind in schemas of the scope that the role may see, temporary ones of the session included, by
+    full name.
 
     Args:
         kind: as the catalog finds it.
@@ -186,14 +188,16 @@ def in_scope(execution: Execution, scope: Scope, kind: str, *, history: bool = F
         items = [*temporary.values(), *catalog.children(schema.id, kind)]
         if history:
             items += dropped(execution, schema.id, kind)
+        items = [item for item in items if rights.sees(context, item)]
         found += sorted(items, key=lambda item: item.name)
     return found
 
 
 def dropped(execution: Execution, parent_id: int, kind: str) -> list[Any]:
     """What of a kind was dropped from a schema, database or the account and can come back, last dropped first."""
-    catalog = execution.context.catalog
-    return [item for item in catalog.dropped(parent_id, kind) if not is_over(catalog, item)]
+    catalog, context = execution.context.catalog, execution.context
+    found = [item for item in catalog.dropped(parent_id, kind) if not is_over(catalog, item)]
+    return [item for item in found if rights.sees(context, item)]
 
 
 def retention(execution: Execution) -> Callable[[CatalogObject], str]:
@@ -204,11 +208,11 @@ def retention(execution: Execution) -> Callable[[CatalogObject], str]:
 
 def schemas_in(execution: Execution, scope: Scope) -> list[Schema]:
     """The scope's schemas, by database and name."""
-    catalog = execution.context.catalog
+    catalog, context = execution.context.catalog, execution.context
     if scope.schema is not None:
         return [scope.schema] if scope.schema.name != INFORMATION_SCHEMA else []
-    databases = [scope.database] if scope.database is not None else catalog.children(0, "DATABASE")
-    return [schema for database in databases for schema in catalog.children(database.id, "SCHEMA")]
+    databases = [scope.database] if scope.database is not None else catalog.visible(context, 0, "DATABASE")
+    return [schema for database in databases for schema in catalog.visible(context, database.id, "SCHEMA")]
 
 
 def answer(fields: list[Field], items: Iterable[Any]) -> ResultSet:

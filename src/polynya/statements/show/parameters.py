@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from polynya.catalog import rights
 from polynya.catalog.model import CatalogObject
 from polynya.catalog.parameters import DEFAULTS, OBJECT_DEFAULTS, Parameter
 from polynya.catalog.retention import LEAST_DAYS
@@ -75,6 +76,8 @@ def _read_target(execution: Execution, stream: TokenStream) -> list[_Shown]:
     named = not (stream.done or stream.at_one("LIKE", "LIMIT"))
     if word == "USER":
         user = catalog.get(context, "USER", [stream.identifier() if named else context.user])
+        if user.name != context.user and not rights.has_account(context, rights.MANAGE_GRANTS):
+            execution.require(("OWNERSHIP", "MONITOR"), user)
         return _user(execution, user.options.get("PARAMETERS", {}))
     if named:
         parts = stream.name()

@@ -10,7 +10,7 @@ from polynya.catalog.model import CatalogObject, Table, View
 from polynya.catalog.resources import resource
 from polynya.dialect.tokens import TokenStream
 from polynya.statements.base import Execution, statement
-from polynya.statements.grants import find_object
+from polynya.statements.grant_targets import find_object
 from polynya.statements.show.listing import TEXT, Request, answer, in_scope, read_request
 from polynya.storage.sizes import table_sizes
 from polynya.types.resultset import ResultSet, StatementType
@@ -20,14 +20,14 @@ _COLUMN = "As Resource"
 
 def _databases(execution: Execution, request: Request) -> list[Any]:
     del request
-    return execution.context.catalog.children(0, "DATABASE")
+    return execution.context.catalog.visible(execution.context, 0, "DATABASE")
 
 
 def _schemas(execution: Execution, request: Request) -> list[Any]:
-    catalog = execution.context.catalog
+    catalog, context = execution.context.catalog, execution.context
     database = request.scope.database
-    databases = [database] if database else catalog.children(0, "DATABASE")
-    return [schema for one in databases for schema in catalog.children(one.id, "SCHEMA")]
+    databases = [database] if database else catalog.visible(context, 0, "DATABASE")
+    return [schema for one in databases for schema in catalog.visible(context, one.id, "SCHEMA")]
 
 
 def _of_kind(kind: str, only: type | None = None) -> Callable[[Execution, Request], list[Any]]:
@@ -47,6 +47,7 @@ _PLURALS: dict[str, tuple[str, Callable[[Execution, Request], list[Any]]]] = {
     "USER FUNCTIONS": ("CURRENT", _of_kind("FUNCTION")),
     "FUNCTIONS": ("CURRENT", _of_kind("FUNCTION")),
     "PROCEDURES": ("CURRENT", _of_kind("PROCEDURE")),
+    "TASKS": ("CURRENT", _of_kind("TASK")),
 }
 
 
@@ -65,7 +66,7 @@ def show_resources(execution: Execution, stream: TokenStream) -> ResultSet:
 def describe_resource(execution: Execution, stream: TokenStream) -> ResultSet:
     stream.next()
     stream.expect("AS", "RESOURCE")
-    kind = stream.accept_one("DATABASE", "SCHEMA", "TABLE", "VIEW", "FUNCTION", "PROCEDURE")
+    kind = stream.accept_one("DATABASE", "SCHEMA", "TABLE", "VIEW", "FUNCTION", "PROCEDURE", "TASK")
     if kind is None:
         raise stream.error()
     found = find_object(execution, kind, stream)

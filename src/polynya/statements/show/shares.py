@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from polynya.catalog import rights
 from polynya.catalog.imported import share_of
 from polynya.dialect.tokens import TokenStream
 from polynya.statements.base import Execution, statement
@@ -62,6 +63,7 @@ def show_shares(execution: Execution, stream: TokenStream) -> ResultSet:
             "",
         )
         for head in imports_of(execution).heads()
+        if rights.has_account(execution.context, "IMPORT SHARE")
     ]
     found += [
         _Share(
@@ -69,7 +71,7 @@ def show_shares(execution: Execution, stream: TokenStream) -> ResultSet:
             ", ".join(offer.accounts_of(share)), share.owner, share.comment,
             "false" if share.options.get("SECURE_OBJECTS_ONLY") is False else "true",
         )
-        for share in catalog.children(0, "SHARE")
+        for share in catalog.visible(execution.context, 0, "SHARE")
     ]  # fmt: skip
     return answer(_FIELDS, request.select(sorted(found, key=lambda share: (share.name, share.owner_account))))
 

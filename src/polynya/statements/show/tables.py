@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from polynya.catalog.model import CatalogObject, ColumnDef, Table, View
+from polynya.catalog.rights import may_read_text
 from polynya.dialect.tokens import TokenStream
 from polynya.statements.base import Execution, statement
 from polynya.statements.show.listing import (
@@ -128,7 +129,7 @@ def show_views(execution: Execution, stream: TokenStream) -> ResultSet:
             *_places(execution),
             ("owner", TEXT, lambda view: view.owner),
             ("comment", TEXT, lambda view: view.comment),
-            ("text", TEXT, lambda view: view.text),
+            ("text", TEXT, lambda view: view.text if may_read_text(execution.context, view) else ""),
             ("is_secure", TEXT, lambda view: true_false(view.secure)),
             ("is_materialized", TEXT, lambda view: "false"),
             ("owner_role_type", TEXT, owner_role_type),
