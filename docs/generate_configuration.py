@@ -27,6 +27,7 @@ VARIABLES = {
     "SNOWFLAKE_DEFAULT_CONNECTION_NAME": "the connection that clients take; `polynya env` sets it to `polynya`",
     "SNOWFLAKE_CONNECTIONS": "connections as text, which clients take before any file; `polynya env` unsets it",
     "TRIPCAST_CONNECTION": "the connection that `tripcast` takes, where no `--connection` is given",
+    "TRIPCAST_HOLIDAYS": "whose public holidays count, `US` (the default), `DE-BE`: a country, or one of its states too",
     "TRIPCAST_DATABASE": "the database of `tripcast` in place of `TRIPCAST`, where several share an account",
     "TRIPCAST_TRIPS": "the folder of trip files that the app's page *Ingest* offers",
     "AIRFLOW_API_…": "`URL`, `USER` and `PASSWORD` or `TOKEN`, `DAG`: the Airflow that runs the months of the app's page *Ingest*",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -215,6 +218,14 @@ def test_holidays_of_country_and_state(session: Session) -> None:
     assert (rows[date(2020, 7, 4)], rows[date(2020, 7, 3)]) == ("Independence Day", "Independence Day (observed)")
     assert rows[date(2020, 4, 10)] == "Good Friday"  # New Jersey's, not New York's
     assert max(rows).year == 2022
+
+
+@pytest.mark.parametrize(("chosen", "found"), [("", ("US", None)), ("DE-BE", ("DE", "BE")), ("FR", ("FR", None))])
+def test_the_environment_chooses_whose_holidays(chosen: str, found: tuple[str, str | None]) -> None:
+    code = "from tripcast.sources.holidays import COUNTRY, STATE; print((COUNTRY, STATE))"
+    environment = {**os.environ, "TRIPCAST_HOLIDAYS": chosen}
+    answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == str(found)
 
 
 def test_unknown_places_are_refused() -> None:

@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from polynya.errors import SnowflakeError
+import duckdb
+
 from polynya.storage.forks import METADATA
 from polynya.storage.tables import PAST, at_snapshot, bare_name
 
@@ -144,10 +145,7 @@ def _same_files(connection: Connection, stored_as: str, start: int, end: int) ->
         return []
     number = table.column(0)[0].as_py()
     inlined = f"ducklake_inlined_delete_{number}"
-    try:  # the lake makes it with the first delete that it inlines
-        known = connection.sibling_table(f"SELECT 1 FROM {METADATA}.{inlined} LIMIT 0") is not None
-    except SnowflakeError:
-        known = False
+    known = _exists(connection, f"{METADATA}.{inlined}")
     between = f"BETWEEN {start + 1} AND {end}"
     fresh = (
         f" AND NOT EXISTS (SELECT 1 FROM {METADATA}.{inlined} AS i WHERE i.file_id = f.data_file_id "
@@ -162,3 +160,15 @@ def _same_files(connection: Connection, stored_as: str, start: int, end: int) ->
         f"WHERE d.data_file_id = f.data_file_id AND d.begin_snapshot <= {end}){fresh}"
     )
     return found.column(0).to_pylist()
+
+
+def _exists(connection: Connection, name: str) -> bool:
+    """Whether the lake has made a table of its metadata. DuckDB does not list them: it must be asked for."""
+    cursor = connection.engine.cursor()
+    try:
+        cursor.execute(f"SELECT 1 FROM {name} LIMIT 0")
+    except duckdb.CatalogException:
+        return False
+    finally:
+        cursor.close()
+    return True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import date
 
 # What the whole country keeps. States have more (New Jersey: Lincoln's birthday, election day), on which trips are as usual.
-COUNTRY, STATE = "US", None
+_CHOSEN = (os.environ.get("TRIPCAST_HOLIDAYS") or "US").split("-", 1)  # US, DE-BE: ISO 3166
+COUNTRY, STATE = _CHOSEN[0], _CHOSEN[1] if len(_CHOSEN) > 1 else None
 
 
 def public_holidays(years: Iterable[int], country: str = COUNTRY, state: str | None = STATE) -> list[tuple[date, str]]:
