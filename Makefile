@@ -15,7 +15,7 @@ AIRFLOW_PORT ?= 8080
 AIRFLOW_DIR := $(HOME_DIR)/airflow
 PORT_DOCS ?= 8000
 
-.PHONY: help demo app notebooks weather airflow airflow-stop stop clean-demo test test-airflow screenshots lint format bench soak docs docs-serve docs-written clean
+.PHONY: help demo app notebooks weather airflow airflow-stop stop clean-demo test test-long test-airflow screenshots lint format bench soak docs docs-serve docs-written clean
 
 help: ## Lists what make can do
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -107,6 +107,9 @@ $(VENV)/.installed-snow: $(VENV)/.installed-dev tests/snow-requirements.txt
 test: lint $(VENV)/.installed-snow ## Lint and the whole test suite; SNOWFLAKE_CONNECTION=name: the conformance tests, on that account
 	@$(MAKE) --no-print-directory $(VENV)/.installed-airflow || echo "Airflow cannot be installed: its tests are skipped."
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(SNOWFLAKE_CONNECTION),-m conformance --polynya-connection $(SNOWFLAKE_CONNECTION)) $(TESTS)
+
+test-long: $(VENV)/.installed-dev ## The tests that make test skips for their time
+	TEST_LONG=yes $(BIN)/python -m pytest -n 2 --dist loadfile -m long
 
 test-airflow: $(VENV)/.installed-dev $(VENV)/.installed-airflow ## Runs a whole Airflow, its REST API called as the guide does (minutes)
 	TRIPCAST_STANDALONE=yes $(BIN)/python -m pytest tests/airflow

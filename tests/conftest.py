@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,8 +55,11 @@ _schemas = itertools.count(1)
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the conformance tests."""
+    """Marks the conformance tests, and skips the long ones unless they are asked for."""
+    long_too = os.environ.get("TEST_LONG")
     for item in items:
+        if item.get_closest_marker("long") and not long_too:
+            item.add_marker(pytest.mark.skip(reason="long: make test-long runs it"))
         fixtures = getattr(item, "fixturenames", ())
         stated = item.path.relative_to(_HERE).as_posix().startswith(CONFORMANCE)
         if stated and "polynya_warehouse" in fixtures and "warehouse" not in fixtures:

@@ -198,6 +198,7 @@ def test_a_planner_looks_at_all_pages(
                     picture(browser, f"{page}-{part.lower()}{suffix}", width)
 
 
+@pytest.mark.long
 def test_a_planner_loads_a_month(start_app: StartApp, empty: dict[str, Any], browser: Any, tmp_path: Path) -> None:
     trips = tmp_path / "trips"
     generate(trips, trips=600, first="2019-03", last="2019-04", stations=3, seed=3)

@@ -68,6 +68,7 @@ def _share(own: SnowflakeCursor, number: int) -> None:
     own.execute(f"GRANT SELECT ON TABLE d.public.t TO SHARE sh_{number % 3}")
 
 
+@pytest.mark.long
 def test_killed_in_the_midst(warehouse: Warehouse, tmp_path: Path) -> None:
     """Whatever ran: nothing is half there, and what was answered as done is done."""
     numbers = itertools.count(1)

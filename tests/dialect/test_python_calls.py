@@ -51,7 +51,7 @@ class _Catalog:
 
 def bind(sql: str) -> BoundQuery:
     functions.load()
-    return bind_query(sql, Context(_Catalog(), 1, "ADMIN", "TEST", parameters={"TIMEZONE": "UTC"}))  # type: ignore[arg-type]
+    return bind_query(sql, Context(_Catalog(), 1, "ADMIN", "TEST", unrestricted=True, parameters={"TIMEZONE": "UTC"}))  # type: ignore[arg-type]
 
 
 def used(bound: BoundQuery) -> tuple[list[Step], int]:

@@ -22,7 +22,7 @@ from snowflake.connector.cursor import SnowflakeCursor
 
 from polynya.server.local import Warehouse
 
-KILLS = int(os.environ.get("SOAK_KILLS", "4"))
+KILLS = int(os.environ.get("SOAK_KILLS", "2"))
 CLIENTS = ("a", "b")
 START_SECONDS = 5.0
 

@@ -20,7 +20,7 @@ from snowflake.connector.cursor import SnowflakeCursor
 
 from polynya.server.local import Warehouse
 
-SECONDS = float(os.environ.get("SOAK_SECONDS", "5"))
+SECONDS = float(os.environ.get("SOAK_SECONDS", "3"))
 WHOLE = SECONDS >= 60
 SHORT_QUERIES, WRITERS, READERS, HANDLERS = 8, 4, 2, 2
 P95_SECONDS = 0.150

@@ -46,6 +46,7 @@ def run(home: Warehouse, *arguments: str | Path, code: int = 0) -> str:
     return done.stdout if code in (0, 3) else done.stderr
 
 
+@pytest.mark.long
 def test_the_whole_way(home: Warehouse, synthetic: tuple[Path, Generated], tmp_path: Path) -> None:
     folder, made = synthetic
     empty = json.loads(run(home, "status", "--json"))
@@ -79,6 +80,7 @@ def test_the_whole_way(home: Warehouse, synthetic: tuple[Path, Generated], tmp_p
         assert (tmp_path / "out" / name).stat().st_size > 10_000
 
 
+@pytest.mark.long
 def test_a_month_whose_client_is_killed_goes_on(tmp_path: Path) -> None:
     """SIGKILL at moments of a month; the end is as in a warehouse where nothing was killed."""
     generate(tmp_path, trips=3_000, first="2019-01", last="2019-03", stations=4, seed=2)

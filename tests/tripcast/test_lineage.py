@@ -92,6 +92,7 @@ def test_a_stored_model_forecasts_without_training(session: Session) -> None:
         pipeline.train(session, MODEL, cutoff + timedelta(days=400))
 
 
+@pytest.mark.long
 def test_models_that_saw_a_forgotten_ride_are_retrained(session: Session) -> None:
     run = pipeline.forecast(session, MODEL, 7)
     bike = session.sql("SELECT MIN(BIKEID) FROM TRIPS").collect()[0][0]

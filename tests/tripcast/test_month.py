@@ -169,6 +169,7 @@ def test_a_month_run_twice_changes_nothing(undisturbed: tuple[Session, list[Run]
     assert not session.sql("SHOW SCHEMAS LIKE 'RUN_%' IN DATABASE TESTS").collect()
 
 
+@pytest.mark.long
 def test_a_replay_over_loaded_trips_is_the_same(
     home: Callable[..., Session], undisturbed: tuple[Session, list[Run]], folder: Path
 ) -> None:

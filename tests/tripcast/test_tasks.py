@@ -38,6 +38,7 @@ def _load(session: Session, folder: Path, first: str | None, last: str) -> None:
     pipeline.load_trips(session, Chosen(in_months(trip_files(folder), first, last), "", True))
 
 
+@pytest.mark.long
 def test_new_trips_become_a_forecast(home: tuple[Session, Path]) -> None:
     session, folder = home
     _load(session, folder, None, "2019-04")
