@@ -52,7 +52,9 @@ def test_a_handler_does_not_read_the_home(connection: SnowflakeConnection, wareh
 
 
 def test_a_handler_has_a_tmp_of_its_own(connection: SnowflakeConnection) -> None:
-    _function(connection, "hold", "open('/tmp/kept_by_a_handler', 'w').write(x)\nreturn open('/tmp/kept_by_a_handler').read()")
+    _function(
+        connection, "hold", "open('/tmp/kept_by_a_handler', 'w').write(x)\nreturn open('/tmp/kept_by_a_handler').read()"
+    )
     _function(connection, "look", "import os\nreturn str('kept_by_a_handler' in os.listdir('/tmp'))")
     assert _value(connection, "SELECT hold('mine')") == "mine"
     assert not Path("/tmp/kept_by_a_handler").exists()
