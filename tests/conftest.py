@@ -49,6 +49,35 @@ CONFORMANCE = (
     "tripcast/test_forecast.py",
     "tripcast/test_load.py",
 )
+# Beginnings of the names of tests that take long, beside those with the marker: whole stories by several processes, and
+# the twins on real data. ``make test`` has to end within 25 minutes on two cores.
+LONG = (
+    "airflow/test_dags.py",
+    "app/test_browser.py",
+    "app/test_pages.py::test_ingest_runs_the_next_month",
+    "backup/test_backup.py::test_backups_under_load_are_of_one_moment",
+    "backup/test_backup.py::test_without_a_server_and_after_a_crash",
+    "docs/test_consoles.py::test_console_example[docs/tripcast.md]",
+    "docs/test_tutorials.py",
+    "durability/",
+    "notebooks/test_notebooks.py::test_a_notebook_runs",
+    "storage/test_commits.py::test_sums_hold_beside_ddl",
+    "test_pytest_plugin.py::test_the_page_s_tests_in_two_workers",
+    "tripcast/test_cli.py::test_a_load_killed_at_any_moment",
+    "tripcast/test_cli.py::test_rides_are_forgotten_by_command",
+    "tripcast/test_cli.py::test_two_loads_at_once",
+    "tripcast/test_features.py::test_the_whole_job_on_real_trips",
+    "tripcast/test_forecast.py::test_the_whole_job_agrees_with_pandas_on_real_trips",
+    "tripcast/test_lightgbm.py::test_accuracy_on_real_trips",
+    "tripcast/test_lineage.py::test_a_stored_model_forecasts_without_training",
+    "tripcast/test_lineage_forget.py::test_forgotten_rides_do_not_come_back",
+    "tripcast/test_lineage_forget.py::test_rides_are_named",
+    "tripcast/test_lineage_forget.py::test_what_cannot_be_forgotten",
+    "tripcast/test_month.py::test_a_run_killed_anywhere",
+    "tripcast/test_month.py::test_a_station_with_little_history",
+    "tripcast/test_month.py::test_the_guides_flow",
+    "tripcast/test_weather.py::test_central_park",
+)
 _HERE = Path(__file__).parent
 _schemas = itertools.count(1)
 
@@ -58,6 +87,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the conformance tests, and skips the long ones unless they are asked for."""
     long_too = os.environ.get("TEST_LONG")
     for item in items:
+        name = item.nodeid.removeprefix("tests/")
+        if name.startswith(LONG):
+            item.add_marker(pytest.mark.long)
         if item.get_closest_marker("long") and not long_too:
             item.add_marker(pytest.mark.skip(reason="long: make test-long runs it"))
         fixtures = getattr(item, "fixturenames", ())
