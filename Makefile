@@ -105,17 +105,17 @@ $(VENV)/.installed-snow: $(VENV)/.installed-dev tests/snow-requirements.txt
 
 # A failure to install Airflow is told, and its tests skip.
 test: lint $(VENV)/.installed-snow ## Lint and the whole test suite; SNOWFLAKE_CONNECTION=name: the conformance tests, on that account
-	@$(MAKE) --no-print-directory $(VENV)/.installed-airflow || echo "Airflow cannot be installed: its tests are skipped."
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(SNOWFLAKE_CONNECTION),-m conformance --polynya-connection $(SNOWFLAKE_CONNECTION)) $(TESTS)
 
 test-long: $(VENV)/.installed-dev ## The tests that make test skips for their time
+	@$(MAKE) --no-print-directory $(VENV)/.installed-airflow || echo "Airflow cannot be installed: its tests are skipped."
 	TEST_LONG=yes $(BIN)/python -m pytest -n 2 --dist loadfile -m long
 
 test-airflow: $(VENV)/.installed-dev $(VENV)/.installed-airflow ## Runs a whole Airflow, its REST API called as the guide does (minutes)
-	TRIPCAST_STANDALONE=yes $(BIN)/python -m pytest tests/airflow
+	TEST_LONG=yes TRIPCAST_STANDALONE=yes $(BIN)/python -m pytest tests/airflow
 
 screenshots: $(VENV)/.installed-dev ## Takes the pictures of docs/app.md in a headless browser
-	TRIPCAST_SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/app/test_browser.py
+	TEST_LONG=yes TRIPCAST_SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/app/test_browser.py
 
 lint: $(VENV)/.installed-dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check src tests benchmarks notebooks docs/*.py
@@ -134,7 +134,7 @@ $(VENV)/.installed-peers: $(VENV)/.installed-dev benchmarks/requirements.txt
 	@touch $@
 
 soak: $(VENV)/.installed-dev ## Kills the server 200 times under load, then works ten minutes in 16 sessions (about 40 minutes)
-	SOAK_KILLS=200 SOAK_SECONDS=600 $(BIN)/python -m pytest -s tests/durability
+	TEST_LONG=yes SOAK_KILLS=200 SOAK_SECONDS=600 $(BIN)/python -m pytest -s tests/durability
 
 bench: $(VENV)/.installed-peers ## Ratios against the best alternatives
 	$(BIN)/python benchmarks/run.py

@@ -61,6 +61,7 @@ LONG = (
     "docs/test_tutorials.py",
     "durability/",
     "notebooks/test_notebooks.py::test_a_notebook_runs",
+    "notebooks/test_notebooks.py::test_what_the_notebooks_leave",
     "storage/test_commits.py::test_sums_hold_beside_ddl",
     "test_pytest_plugin.py::test_the_page_s_tests_in_two_workers",
     "tripcast/test_cli.py::test_a_load_killed_at_any_moment",
