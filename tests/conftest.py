@@ -53,13 +53,11 @@ CONFORMANCE = (
 # the twins on real data. ``make test`` has to end within 25 minutes on two cores.
 LONG = (
     "airflow/test_dags.py",
-    "app/test_browser.py",
     "app/test_pages.py::test_ingest_runs_the_next_month",
     "backup/test_backup.py::test_backups_under_load_are_of_one_moment",
     "backup/test_backup.py::test_without_a_server_and_after_a_crash",
     "docs/test_consoles.py::test_console_example[docs/tripcast.md]",
     "docs/test_tutorials.py",
-    "durability/",
     "notebooks/test_notebooks.py::test_a_notebook_runs",
     "notebooks/test_notebooks.py::test_what_the_notebooks_leave",
     "storage/test_commits.py::test_sums_hold_beside_ddl",
