@@ -106,18 +106,7 @@ def relation(
     Raises:
         SnowflakeError: 002003 if the database does not exist.
     """
-    # Importing them registers the views.
-    from polynya.catalog import (
-        information_views,
-        lineage_views,
-        policy_views,
-        tag_references,
-        task_views,
-        telemetry_views,
-        usage_views,
-    )
-
-    del information_views, lineage_views, policy_views, tag_references, task_views, telemetry_views, usage_views
+    _load_views()
     if name not in _VIEWS:
         return None
     catalog = context.catalog
@@ -137,7 +126,15 @@ def relation(
 
 def view_names(account_usage: bool = False) -> list[str]:
     """The views of INFORMATION_SCHEMA, or of ACCOUNT_USAGE."""
-    from polynya.catalog import (
+    _load_views()
+    if account_usage:
+        return sorted(name.partition(".")[2] for name in _VIEWS if name.startswith("ACCOUNT_USAGE."))
+    return sorted(name for name in _VIEWS if "." not in name)
+
+
+def _load_views() -> None:
+    """Registers the views, which is done by importing them; they import this module."""
+    from polynya.catalog import (  # noqa: F401
         information_views,
         lineage_views,
         policy_views,
@@ -146,11 +143,6 @@ def view_names(account_usage: bool = False) -> list[str]:
         telemetry_views,
         usage_views,
     )
-
-    del information_views, lineage_views, policy_views, tag_references, task_views, telemetry_views, usage_views
-    if account_usage:
-        return sorted(name.partition(".")[2] for name in _VIEWS if name.startswith("ACCOUNT_USAGE."))
-    return sorted(name for name in _VIEWS if "." not in name)
 
 
 __all__ = ["INFORMATION_SCHEMA", "Request", "relation", "view", "view_names"]

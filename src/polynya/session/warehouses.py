@@ -119,6 +119,8 @@ class Warehouses:
         if not isinstance(found, Warehouse) or not rights.has(context, "USAGE", found):
             raise no_warehouse()
         with self._changed:
+            if query.warehouse is not None:  # another of its statements was quicker
+                return
             self._resume(found)
             work = self._work.setdefault(found.id, _Work(found))
             work.warehouse = found  # as it is now: it may have been replaced
@@ -163,8 +165,9 @@ class Warehouses:
 
     def close(self) -> None:
         """No warehouse suspends any more."""
-        self._stopped = True
-        self._alarm.set()
+        with self._changed:  # or the suspender could clear the alarm that is to wake it
+            self._stopped = True
+            self._alarm.set()
         self._suspender.join()
 
     # --- a place ----------------------------------------------------------------------------------------------------------
@@ -224,8 +227,10 @@ class Warehouses:
 
     def _suspend_idle(self) -> None:
         self._take_in(self._catalog.children(0, "WAREHOUSE"))
-        while not self._stopped:
+        while True:
             with self._changed:
+                if self._stopped:
+                    return
                 now = time.monotonic()
                 for work in list(self._work.values()):
                     self._suspend_if_due(work, now)
