@@ -16,7 +16,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -29,6 +29,7 @@ from polynya.errors import SnowflakeError
 from polynya.storage.arrow import in_utc, utc_schema
 from polynya.storage.deletes import dated_deletes
 from polynya.storage.errors import TransactionConflict, full_disk, translate
+from polynya.storage.forks import METADATA
 from polynya.storage.snapshots import commit_note
 from polynya.storage.steps import Feeds, Inputs
 from polynya.storage.temporary_past import Copy, TemporaryPast, written
@@ -47,7 +48,8 @@ _STORED = re.compile(
 )
 # When a commit came first, DuckLake tries the next one again with what it had gathered. It does that right for rows, but
 # DDL then fails with a broken id, and rows that were flushed or rewritten come back beside their new versions (seen on
-# 1.5.5 with sessions that update beside one that alters tables). So these run while nobody else commits.
+# 1.5.5 with sessions that update beside one that alters tables). So these run while nobody else commits, and DDL also
+# sees to the copy of the schema that it points into: ``schema_copies``.
 _UNMET = re.compile(r"\s*(?:(?:CREATE|ALTER|DROP) TABLE(?: IF (?:NOT )?EXISTS)? lake\.|CALL ducklake_)")
 
 Answer = TypeVar("Answer")
@@ -115,6 +117,7 @@ class Connection:
         self._started = False  # whether DuckDB has a transaction open for us
         self._aborted = False  # whether DuckDB refuses that transaction
         self._gated = False  # whether it keeps others from committing
+        self._copy: duckdb.DuckDBPyConnection | None = None  # what then holds the schema's copy
         self._writes: list[_Write] = []
         self._snapshot = 0  # locks.sequence when the transaction's snapshot was taken
         self._locked: set[str] = set()
@@ -174,6 +177,9 @@ class Connection:
         if _UNMET.match(sql) and not self._gated:
             self.engine.commit_gate.acquire()
             self._gated = True
+            self._copy = self.engine.schema_copies.hold()
+            if self._started:
+                self._replay()  # on the newest version of the schema, whose copy is held
         if written(sql)[0]:
             self._keep(sql)
         rows = self._write(sql, inputs)
@@ -421,13 +427,16 @@ class Connection:
 
     def _run_alone(self, sql: str, inputs: Inputs) -> int:
         """DML or DDL outside a transaction; all that it reads comes from one snapshot."""
+        self.busy_since = datetime.now(UTC)
         if _UNMET.match(sql):
             with self.engine.commit_gate:
-                return self._run_in_one(sql, inputs)
+                rows = self._run(lambda: self._count(sql), sql, inputs)
+                if _STORED.match(sql):
+                    self._note_afterwards()
+                return rows
         return self._run_in_one(sql, inputs)
 
     def _run_in_one(self, sql: str, inputs: Inputs) -> int:
-        self.busy_since = datetime.now(UTC)
         stored = _STORED.match(sql) is not None
         if not stored and not Feeds.spools(sql, inputs):
             return self._run(lambda: self._count(sql), sql, inputs)
@@ -452,11 +461,23 @@ class Connection:
         self._run(lambda: self._duck.execute(call), call, {})
         self.engine.commits += 1
 
+    def _note_afterwards(self) -> None:
+        """Tells the same of the commit that the statement was; without it, the commit has DuckLake's own moment."""
+        self.last_commit = datetime.now(UTC)
+        note = commit_note(self.last_commit, [self.query_id]).replace("'", "''")
+        with suppress(duckdb.Error), closing(self.engine.cursor()) as duck:
+            duck.execute(
+                f"UPDATE {METADATA}.ducklake_snapshot_changes SET commit_extra_info = '{note}' WHERE snapshot_id = "
+                f"(SELECT max(snapshot_id) FROM {METADATA}.ducklake_snapshot) AND coalesce(commit_extra_info, '') = ''"
+            )
+        self.engine.commits += 1
+
     def _run(self, work: Callable[[], Answer], sql: str, inputs: Inputs) -> Answer:
         with self._working():
             try:
                 self._feed(sql, inputs)
-                return work()
+                with self.engine.schema_copies.loading():
+                    return work()
             except duckdb.Error as error:
                 if not self._read_twice():
                     raise self._failed(error, sql) from error
@@ -588,6 +609,9 @@ class Connection:
         self._wrote.clear()
         self.stream_reads.clear()
         self.busy_since = None
+        if self._copy is not None:
+            self._copy.close()
+            self._copy = None
         if self._gated:
             self._gated = False
             self.engine.commit_gate.release()

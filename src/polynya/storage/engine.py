@@ -18,6 +18,7 @@ from polynya.storage.connection import Connection
 from polynya.storage.counters import Counters
 from polynya.storage.forks import METADATA
 from polynya.storage.locks import TableLocks
+from polynya.storage.schema_copies import SchemaCopies
 from polynya.storage.tables import PAST
 
 # DuckLake tries a commit again when another one came first; its own pause of 100 ms is long for one machine.
@@ -39,6 +40,7 @@ class Engine:
         self.home = home
         self.locks = TableLocks()
         self.counters = Counters(root)
+        self.schema_copies = SchemaCopies(root)
         # Row counts of tables at a snapshot of the lake: see ``sizes``.
         self.row_counts: tuple[int, dict[tuple[str, int | None], int]] = (-1, {})
         # Held while files get another owner or go: see ``forks``.
