@@ -99,6 +99,37 @@ def test_division_is_exact(run: Callable[..., Any], dividend: tuple[int, int], d
     assert [row[0] for row in answer.rows] == expected
 
 
+@pytest.mark.parametrize(
+    ("dividend", "divisor"),
+    [((38, 0), (38, 0)), ((38, 0), (3, 0)), ((18, 2), (30, 4)), ((38, 10), (38, 2)), ((38, 20), (5, 0))],
+)
+def test_remainders_are_exact(run: Callable[..., Any], dividend: tuple[int, int], divisor: tuple[int, int]) -> None:
+    """Of NUMBERs around 2^51 and 2^63, and much smaller and larger ones, against exact decimals."""
+    generator = random.Random(8)
+
+    def value(kind: tuple[int, int]) -> Decimal:
+        near = generator.choice([10, 10**6, 2**51, 2**53, 2**63, 10**19, 10**29]) + generator.randint(-9, 9)
+        return Decimal(generator.choice([-1, 1]) * (near % 10 ** kind[0]) or 1).scaleb(-kind[1])
+
+    pairs = [(value(dividend), value(divisor)) for _ in range(300)]
+    largest = 10 ** (38 - max(dividend[1], divisor[1]))  # at the scale of both
+    pairs = [(x, y) for x, y in pairs if max(abs(x), abs(y)) < largest]
+    rows = ", ".join(
+        f"({x:f}::NUMBER({dividend[0]},{dividend[1]}), {y:f}::NUMBER({divisor[0]},{divisor[1]}), {n})"
+        for n, (x, y) in enumerate(pairs)
+    )
+    with localcontext() as context:
+        context.prec = 100
+        expected = [x % y for x, y in pairs]  # Decimal's has the sign of the dividend, too
+    answer = run(f"SELECT $1 % $2 FROM VALUES {rows} ORDER BY $3")
+    assert [row[0] for row in answer.rows] == expected
+    constant = pairs[0][1]
+    answer = run(f"SELECT $1 % {constant:f} FROM VALUES {rows} ORDER BY $3")
+    with localcontext() as context:
+        context.prec = 100
+        assert [row[0] for row in answer.rows] == [x % constant for x, _ in pairs]
+
+
 def test_text_does_not_grow_with_nesting(run: Callable[..., Any]) -> None:
     """Each operand of a division is written once, however deep it nests."""
     assert run(f"SELECT {'1/(' * 60}1{')' * 60}").value == 1

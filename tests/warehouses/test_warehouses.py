@@ -149,6 +149,19 @@ def test_an_idle_warehouse_suspends(cursor: SnowflakeCursor) -> None:
     assert cursor.execute("SELECT N FROM T").fetchall() == [(1,)]  # type: ignore[union-attr]
 
 
+def test_a_warehouse_that_nobody_uses_suspends(cursor: SnowflakeCursor) -> None:
+    cursor.execute("CREATE OR REPLACE WAREHOUSE UNUSED AUTO_SUSPEND = 1")
+    assert _shown(cursor, "UNUSED")["state"] == "STARTED"
+    _wait_for(lambda: _shown(cursor, "UNUSED")["state"] == "SUSPENDED")
+    cursor.execute("ALTER WAREHOUSE UNUSED RESUME")  # idle from now on, not since it was last used
+    assert _shown(cursor, "UNUSED")["state"] == "STARTED"
+    _wait_for(lambda: _shown(cursor, "UNUSED")["state"] == "SUSPENDED")
+    cursor.execute("ALTER WAREHOUSE UNUSED SET AUTO_SUSPEND = 600")
+    cursor.execute("ALTER WAREHOUSE UNUSED RESUME")
+    cursor.execute("ALTER WAREHOUSE UNUSED SET AUTO_SUSPEND = 1")
+    _wait_for(lambda: _shown(cursor, "UNUSED")["state"] == "SUSPENDED")
+
+
 def test_statements_wait_for_a_place(connect: Connect) -> None:
     cursor, other, third = connect().cursor(), connect().cursor(), connect().cursor()
     cursor.execute("CREATE OR REPLACE WAREHOUSE NARROW WAREHOUSE_SIZE = SMALL MAX_CONCURRENCY_LEVEL = 1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from polynya.errors import invalid_value
+from polynya.errors import invalid_value, unsupported
 
 # The warehouse's own parameters: Snowflake has none for what they set.
 PYTHON_MEMORY_MB = "POLYNYA_PYTHON_MEMORY_MB"
@@ -17,12 +17,14 @@ LOG_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF")
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter's default, what SHOW PARAMETERS says of it, and the words or the least number that it takes."""
+    """A parameter's default, what SHOW PARAMETERS says of it, and the words or the least number that it takes; ``fixed``
+    where another value than the default would change answers and is not supported."""
 
     value: bool | int | str
     description: str = ""
     choices: tuple[str, ...] = ()
     least: int | None = None
+    fixed: bool = False
 
     @property
     def type(self) -> str:
@@ -73,14 +75,14 @@ DEFAULTS: dict[str, Parameter] = {
     "PYTHON_SNOWPARK_ENABLE_THREAD_SAFE_SESSION": Parameter(True),
     "QUERY_TAG": Parameter(""),
     "QUOTED_IDENTIFIERS_IGNORE_CASE": Parameter(False),
-    "ROWS_PER_RESULTSET": Parameter(0),
+    "ROWS_PER_RESULTSET": Parameter(0, fixed=True),
     "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": Parameter(0),
     "STATEMENT_TIMEOUT_IN_SECONDS": Parameter(172800),
     "STRICT_JSON_OUTPUT": Parameter(False),
     "TIMEZONE": Parameter("America/Los_Angeles"),
     "TIME_INPUT_FORMAT": Parameter("AUTO"),
     "TIME_OUTPUT_FORMAT": Parameter("HH24:MI:SS"),
-    "TIMESTAMP_DAY_IS_ALWAYS_24H": Parameter(False),
+    "TIMESTAMP_DAY_IS_ALWAYS_24H": Parameter(False, fixed=True),
     "TIMESTAMP_INPUT_FORMAT": Parameter("AUTO"),
     "TIMESTAMP_LTZ_OUTPUT_FORMAT": Parameter(""),
     "TIMESTAMP_NTZ_OUTPUT_FORMAT": Parameter("YYYY-MM-DD HH24:MI:SS.FF3"),
@@ -100,7 +102,7 @@ OBJECT_DEFAULTS: dict[str, Parameter] = {
     "CATALOG": Parameter("", "Name of the catalog integration to use for Iceberg tables"),
     "DATA_RETENTION_TIME_IN_DAYS": Parameter(1, "number of days to retain the old version of deleted/updated data"),
     "DEFAULT_DDL_COLLATION": Parameter(
-        "", "Collation that is used for all the new columns created by the DDL statements"
+        "", "Collation that is used for all the new columns created by the DDL statements", fixed=True
     ),
     "DEFAULT_PYTHON_ARTIFACT_REPOSITORY": Parameter("", "Default artifact repository of Python functions"),
     "ENABLE_CONSOLE_OUTPUT": Parameter(False, "Enables printing to the console of stored procedures"),
@@ -139,10 +141,13 @@ def coerce(name: str, value: object) -> bool | int | str:
         value: text, number or boolean.
 
     Raises:
-        SnowflakeError: 001008 if it cannot be that type.
+        SnowflakeError: 001008 if it cannot be that type; 000002 for a value that is not supported.
     """
     default = DEFAULTS.get(name)
     coerced = _coerced(name, value, default.type if default else "ANY")
+    known = default or OBJECT_DEFAULTS.get(name)
+    if known is not None and known.fixed and coerced != known.value:
+        raise unsupported(f"{name} = {value}")
     if default is None:
         return coerced
     if default.choices:

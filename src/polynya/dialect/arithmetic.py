@@ -98,10 +98,13 @@ def modulo(left: Expr, right: Expr) -> Expr:
         return null(result)
 
     def remainder(dividend: str, divisor: str) -> str:
+        branches = []
+        if not _constant_not_zero(right):
+            branches.append(f"WHEN {divisor} = 0 AND {dividend} IS NOT NULL THEN {DIVISION_BY_ZERO}")
+        if result.precision > _NARROW and _limit(result.scale) >= 1:
+            branches.append(_small_remainder(dividend, divisor, left, right, result))
         operation = f"{_as(dividend, left.type, result)} % {_as(divisor, right.type, result)}"
-        if _constant_not_zero(right):
-            return operation
-        return f"CASE WHEN {divisor} = 0 AND {dividend} IS NOT NULL THEN {DIVISION_BY_ZERO} ELSE {operation} END"
+        return f"CASE {' '.join(branches)} ELSE {operation} END" if branches else operation
 
     return derive(once(remainder, left, right), result, left, right, simple=False)
 
@@ -170,7 +173,7 @@ def _exact_quotient(x: str, y: str, left: Expr, right: Expr, result: SqlType, by
     dividend_limit, divisor_limit = _limit(shift), _limit(b.scale)
     dividend = f"{x}::DOUBLE * 1e{shift}" if a.scale == 0 else f"round({x}::DOUBLE * 1e{shift})"
     divisor = f"{y}::DOUBLE" if b.scale == 0 else f"round({y}::DOUBLE * 1e{b.scale})"
-    unit = f"{'0.' + '0' * (result.scale - 1) + '1'}::DECIMAL({result.scale},{result.scale})" if result.scale else "1"
+    unit = _unit(result.scale) if result.scale else "1"
     fast = f"CAST(round(({dividend}) / {divisor})::BIGINT::DECIMAL(18,0) * {unit} AS {result.duckdb})"
     digits = [f"replace({text}::VARCHAR, '.', '')::HUGEINT" for text in (x, y)]
     exact = (
@@ -192,6 +195,24 @@ def _exact_quotient(x: str, y: str, left: Expr, right: Expr, result: SqlType, by
     else:
         branches.append(f"ELSE {fast}")
     return f"CASE {' '.join(branches)} END" if len(branches) > 1 or branches[0].startswith("WHEN") else branches[0][5:]
+
+
+def _small_remainder(x: str, y: str, left: Expr, right: Expr, result: SqlType) -> str:
+    """A branch of CASE: the remainder of NUMBERs that are small enough for 64 bits, where the engine is ten times as fast."""
+    scale, limit = result.scale, _limit(result.scale)
+    conditions, units = [], []
+    for text, operand in ((x, left), (y, right)):
+        if not _fits(operand, limit):
+            conditions.append(f"{text}::DOUBLE BETWEEN {-limit!r} AND {limit!r}")
+        units.append(f"round({text}::DOUBLE * 1e{scale})::BIGINT" if operand.type.scale else f"{text}::DOUBLE::BIGINT")
+    unit = f" * {_unit(scale)}" if scale else ""
+    remainder = f"CAST(({units[0]} % {units[1]})::DECIMAL({_NARROW},0){unit} AS {result.duckdb})"
+    return f"WHEN {' AND '.join(conditions) or 'TRUE'} THEN {remainder}"
+
+
+def _unit(scale: int) -> str:
+    """The last digit's unit, as a DECIMAL."""
+    return f"0.{'0' * (scale - 1)}1::DECIMAL({scale},{scale})"
 
 
 def _limit(shift: int) -> float:

@@ -281,6 +281,10 @@ class Session:
         """By a warehouse's name: statements that run on it, and that wait for it."""
         return self.account.warehouses.counts()
 
+    def warehouse_changed(self, warehouse: Warehouse) -> None:
+        """A warehouse is not as it was: it may have to suspend at another time."""
+        self.account.warehouses.changed(warehouse)
+
     def end_sessions(self, user: str) -> None:
         """Ends all sessions of a user who may no longer be in."""
         self.account.end_sessions(user)

@@ -163,6 +163,13 @@ class Warehouses:
         with self._changed:
             return {work.warehouse.name: (len(work.running), len(work.waiting)) for work in self._work.values()}
 
+    def changed(self, warehouse: Warehouse) -> None:
+        """A warehouse that was created, resumed or altered is idle from now on: it suspends even if it is never used."""
+        with self._changed:
+            work = self._work.setdefault(warehouse.id, _Work(warehouse))
+            work.warehouse, work.used = warehouse, time.monotonic()
+            self._look_at(self._suspends_at(work))
+
     def close(self) -> None:
         """No warehouse suspends any more."""
         with self._changed:  # or the suspender could clear the alarm that is to wake it

@@ -16,7 +16,7 @@ from polynya.types.resultset import ResultSet
 if TYPE_CHECKING:
     from threading import Semaphore
 
-    from polynya.catalog.model import CatalogObject, Routine, Task
+    from polynya.catalog.model import CatalogObject, Routine, Task, Warehouse
     from polynya.dialect.dependencies import Dependency
     from polynya.dialect.expression import Expr
     from polynya.dialect.tokens import TokenStream
@@ -100,6 +100,10 @@ class Results(Protocol):
 
     def warehouse_counts(self) -> dict[str, tuple[int, int]]:
         """By a warehouse's name: statements that run on it, and that wait for it."""
+        ...
+
+    def warehouse_changed(self, warehouse: Warehouse) -> None:
+        """Tells that a warehouse is not as it was: it may have to suspend at another time."""
         ...
 
     def end_sessions(self, user: str) -> None:

@@ -18,12 +18,10 @@ from polynya.types.resultset import ResultSet, status
 def create_database(execution: Execution, stream: TokenStream) -> ResultSet:
     catalog, context = execution.context.catalog, execution.context
     create = objects.read_create(stream, "DATABASE")
-    parts = stream.name()
-    objects.accept_if_not_exists(stream, create)
     if stream.accept("FROM"):
-        return shares.import_share(execution, stream, create, parts)
+        return shares.import_share(execution, stream, create)
     origin = _origin(execution, stream, "DATABASE")
-    place = objects.place_of(execution, "DATABASE", parts)
+    place = objects.place_of(execution, "DATABASE", create.parts)
     existing = objects.look(execution, create, "DATABASE", place)
     if existing.keep is not None:
         return existing.keep
@@ -48,10 +46,8 @@ def create_database(execution: Execution, stream: TokenStream) -> ResultSet:
 def create_schema(execution: Execution, stream: TokenStream) -> ResultSet:
     catalog, context = execution.context.catalog, execution.context
     create = objects.read_create(stream, "SCHEMA")
-    parts = stream.name()
-    objects.accept_if_not_exists(stream, create)
     origin = _origin(execution, stream, "SCHEMA")
-    place = objects.place_of(execution, "SCHEMA", parts)
+    place = objects.place_of(execution, "SCHEMA", create.parts)
     existing = objects.look(execution, create, "SCHEMA", place)
     if existing.keep is not None:
         return existing.keep

@@ -39,10 +39,8 @@ def create(execution: Execution, stream: TokenStream) -> ResultSet:
     words = [word for word in stream.words()[1:] if word not in ("OR", "REPLACE", "ALTER")]
     written = next(kind for kind in sorted(KINDS, key=len, reverse=True) if words[: len(kind.split())] == kind.split())
     modifiers = objects.read_create(stream, written)
-    parts = stream.name()
-    objects.accept_if_not_exists(stream, modifiers)
     kind = KINDS[written]
-    place = objects.place_of(execution, kind, parts)
+    place = objects.place_of(execution, kind, modifiers.parts)
     existing = objects.look(execution, modifiers, kind, place)
     if existing.keep is not None:
         return existing.keep

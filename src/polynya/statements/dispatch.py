@@ -13,6 +13,7 @@ from polynya.catalog.names import join_name
 from polynya.dialect.binds import Binds
 from polynya.dialect.parse import parse
 from polynya.dialect.query import BoundQuery, bind_query
+from polynya.dialect.quoted_names import ignore_case
 from polynya.dialect.tokens import TokenStream, is_path
 from polynya.errors import SnowflakeError, compilation_error, syntax_error, unsupported
 from polynya.statements import call, dml, files, handlers, immediate, scripting, transactions
@@ -58,6 +59,8 @@ def _run(execution: Execution, text: str, binds: Binds | None, describe_only: bo
     binds = binds or {}
     if files.is_file_statement(text):  # before its paths are taken for tokens and comments
         return files.run(execution, text, binds, describe_only)
+    if execution.context.parameter("QUOTED_IDENTIFIERS_IGNORE_CASE"):
+        text = ignore_case(text)
     stream = TokenStream(text)
     while stream.tokens and stream.tokens[-1].token_type == TokenType.SEMICOLON:
         last = stream.tokens.pop()

@@ -24,11 +24,7 @@ from polynya.types.resultset import ResultSet, status
 @statement("CREATE DYNAMIC TABLE")
 def create_dynamic_table(execution: Execution, stream: TokenStream) -> ResultSet:
     create = objects.read_create(stream, "DYNAMIC TABLE")
-    if create.or_alter:
-        raise unsupported("CREATE OR ALTER DYNAMIC TABLE")
-    parts = stream.name()
-    objects.accept_if_not_exists(stream, create)
-    place = objects.place_of(execution, "TABLE", parts, "CREATE DYNAMIC TABLE")
+    place = objects.place_of(execution, "TABLE", create.parts, "CREATE DYNAMIC TABLE")
     existing = objects.look(execution, create, "TABLE", place)
     if existing.keep is not None:
         return existing.keep

@@ -23,13 +23,11 @@ KIND = "FILE FORMAT"
 @statement("CREATE FILE FORMAT")
 def create(execution: Execution, stream: TokenStream) -> ResultSet:
     modifiers = objects.read_create(stream, KIND)
-    parts = stream.name()
-    objects.accept_if_not_exists(stream, modifiers)
     options = read_options(stream)
     stream.expect_end()
     comment = str(options.pop("COMMENT", ""))
     formats.file_format(options)
-    place = objects.place_of(execution, KIND, parts)
+    place = objects.place_of(execution, KIND, modifiers.parts)
     existing = objects.look(execution, modifiers, KIND, place)
     if existing.keep is not None:
         return existing.keep

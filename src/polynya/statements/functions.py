@@ -18,11 +18,7 @@ from polynya.types.resultset import ResultSet, status
 @statement("CREATE FUNCTION")
 def create_function(execution: Execution, stream: TokenStream) -> ResultSet:
     create = objects.read_create(stream, "FUNCTION")
-    if create.or_alter:
-        raise unsupported("CREATE OR ALTER FUNCTION")
-    parts = stream.name()
-    objects.accept_if_not_exists(stream, create)
-    place = objects.place_of(execution, "FUNCTION", parts)
+    place = objects.place_of(execution, "FUNCTION", create.parts)
     routine = Routine(
         id=execution.context.catalog.new_id(), parent=place.parent, name=place.name, owner=objects.owner(execution),
         created_on=objects.now(), kind="AGGREGATE FUNCTION" if create.aggregate else "FUNCTION",

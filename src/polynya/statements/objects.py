@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from polynya.catalog.retention import DAYS, check_days, most_days
 from polynya.catalog.store import INFORMATION_SCHEMA, Catalog
 from polynya.catalog.versions import remember
 from polynya.dialect.tokens import TokenStream
-from polynya.errors import SnowflakeError, already_exists, already_exists_hidden, compilation_error
+from polynya.errors import SnowflakeError, already_exists, already_exists_hidden, compilation_error, unsupported
 from polynya.statements.base import CREATE_MODIFIERS, Execution
 from polynya.statements.creation import hand_over, require_create
 from polynya.types.resultset import ResultSet, status
@@ -36,7 +36,7 @@ def now() -> datetime:
 
 @dataclass(slots=True)
 class Create:
-    """The words between CREATE and an object's name; ``kind`` as the statement names it."""
+    """A CREATE up to and with the object's name; ``kind`` and the ``parts`` of the name as the statement has them."""
 
     replace: bool = False
     or_alter: bool = False
@@ -48,14 +48,19 @@ class Create:
     scoped: bool = False
     aggregate: bool = False
     kind: str = ""
+    parts: list[str] = field(default_factory=list)
 
 
-def read_create(stream: TokenStream, kind: str) -> Create:
-    """Reads ``CREATE [OR REPLACE] [modifiers] kind [IF NOT EXISTS]``.
+def read_create(stream: TokenStream, kind: str, *, or_alter: bool = False) -> Create:
+    """Reads ``CREATE [OR REPLACE] [modifiers] kind [IF NOT EXISTS] name [IF NOT EXISTS]``.
 
     Args:
         stream: at CREATE.
         kind: upper-case words.
+        or_alter: whether objects of the kind can be altered so.
+
+    Raises:
+        SnowflakeError: 000002 for OR ALTER where it is not supported, 001003 for anything else.
     """
     create = Create(kind=kind)
     stream.expect("CREATE")
@@ -82,14 +87,12 @@ def read_create(stream: TokenStream, kind: str) -> Create:
         elif not stream.accept_one(*CREATE_MODIFIERS):
             raise stream.error()
     stream.expect(*words)
-    accept_if_not_exists(stream, create)
+    if create.or_alter and not or_alter:
+        raise unsupported(f"CREATE OR ALTER {kind}")
+    before = stream.accept("IF", "NOT", "EXISTS")
+    create.parts = stream.name()
+    create.if_not_exists |= before or stream.accept("IF", "NOT", "EXISTS")
     return create
-
-
-def accept_if_not_exists(stream: TokenStream, create: Create) -> None:
-    """IF NOT EXISTS after the name, where Snowflake allows it too."""
-    if stream.accept("IF", "NOT", "EXISTS"):
-        create.if_not_exists = True
 
 
 @dataclass(slots=True)

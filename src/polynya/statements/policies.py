@@ -45,9 +45,7 @@ def _read_kind(stream: TokenStream) -> str:
 def create(execution: Execution, stream: TokenStream) -> ResultSet:
     kind = MASKING if "MASKING" in stream.words(6) else ROW_ACCESS
     modifiers = objects.read_create(stream, kind)
-    parts = stream.name()
-    objects.accept_if_not_exists(stream, modifiers)
-    place = objects.place_of(execution, kind, parts)
+    place = objects.place_of(execution, kind, modifiers.parts)
     existing = objects.look(execution, modifiers, kind, place)
     if existing.keep is not None:
         return existing.keep

@@ -22,11 +22,7 @@ def create_procedure(execution: Execution, stream: TokenStream) -> ResultSet:
     create = objects.read_create(stream, "PROCEDURE")
     if create.scoped:
         raise unsupported("SCOPED_TEMPORARY")
-    if create.or_alter:
-        raise unsupported("CREATE OR ALTER PROCEDURE")
-    parts = stream.name()
-    objects.accept_if_not_exists(stream, create)
-    place = objects.place_of(execution, "PROCEDURE", parts)
+    place = objects.place_of(execution, "PROCEDURE", create.parts)
     routine = Routine(
         id=execution.context.catalog.new_id(), parent=place.parent, name=place.name, owner=objects.owner(execution),
         created_on=objects.now(), kind="PROCEDURE", temporary=create.temporary,

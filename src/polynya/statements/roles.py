@@ -12,8 +12,7 @@ from polynya.types.resultset import ResultSet, status
 @statement("CREATE ROLE")
 def create_role(execution: Execution, stream: TokenStream) -> ResultSet:
     create = objects.read_create(stream, "ROLE")
-    place = objects.place_of(execution, "ROLE", stream.name())
-    objects.accept_if_not_exists(stream, create)
+    place = objects.place_of(execution, "ROLE", create.parts)
     existing = objects.look(execution, create, "ROLE", place)
     if existing.keep is not None:
         return existing.keep

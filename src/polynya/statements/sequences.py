@@ -17,9 +17,7 @@ from polynya.types.resultset import ResultSet, status
 def create_sequence(execution: Execution, stream: TokenStream) -> ResultSet:
     catalog, context = execution.context.catalog, execution.context
     create = objects.read_create(stream, "SEQUENCE")
-    parts = stream.name()
-    objects.accept_if_not_exists(stream, create)
-    place = objects.place_of(execution, "SEQUENCE", parts)
+    place = objects.place_of(execution, "SEQUENCE", create.parts)
     existing = objects.look(execution, create, "SEQUENCE", place)
     if existing.keep is not None:
         return existing.keep

@@ -46,10 +46,8 @@ _GRANTABLE = {
 @statement("CREATE SHARE")
 def create_share(execution: Execution, stream: TokenStream) -> ResultSet:
     create = objects.read_create(stream, "SHARE")
-    parts = stream.name()
-    objects.accept_if_not_exists(stream, create)
     require(execution, "CREATE SHARE")
-    place = objects.place_of(execution, "SHARE", parts)
+    place = objects.place_of(execution, "SHARE", create.parts)
     existing = objects.look(execution, create, "SHARE", place)
     if existing.keep is not None:
         return existing.keep
@@ -248,7 +246,7 @@ def read_share(execution: Execution, parts: list[str]) -> tuple[str, str]:
     return (parts[-2] if len(parts) > 1 else execution.context.catalog.account_name), parts[-1]
 
 
-def import_share(execution: Execution, stream: TokenStream, create: Create, parts: list[str]) -> ResultSet:
+def import_share(execution: Execution, stream: TokenStream, create: Create) -> ResultSet:
     """``CREATE DATABASE name FROM SHARE account.share``, after the word FROM."""
     catalog, context = execution.context.catalog, execution.context
     if not stream.accept("SHARE"):
@@ -260,7 +258,7 @@ def import_share(execution: Execution, stream: TokenStream, create: Create, part
         if key != "COMMENT":  # which stays the provider's
             raise unsupported(f"{key} of CREATE DATABASE ... FROM SHARE")
     require(execution, "IMPORT SHARE")
-    place = objects.place_of(execution, "DATABASE", parts)
+    place = objects.place_of(execution, "DATABASE", create.parts)
     existing = objects.look(execution, create, "DATABASE", place)
     if existing.keep is not None:
         return existing.keep

@@ -32,13 +32,11 @@ _COPY_DEFAULTS: list[tuple[str, str, Any]] = [
 @statement("CREATE STAGE")
 def create(execution: Execution, stream: TokenStream) -> ResultSet:
     modifiers = objects.read_create(stream, KIND)
-    parts = stream.name()
-    objects.accept_if_not_exists(stream, modifiers)
     if stream.at("CLONE"):
         raise unsupported("CREATE STAGE ... CLONE")
     options = _read(execution, stream)
     _check_outside(execution, options)
-    place = objects.place_of(execution, KIND, parts)
+    place = objects.place_of(execution, KIND, modifiers.parts)
     existing = objects.look(execution, modifiers, KIND, place)
     if existing.keep is not None:
         return existing.keep

@@ -39,11 +39,7 @@ _OPTIONS = {"APPEND_ONLY", "SHOW_INITIAL_ROWS", "COMMENT"}
 @statement("CREATE STREAM")
 def create_stream(execution: Execution, stream: TokenStream) -> ResultSet:
     create = objects.read_create(stream, "STREAM")
-    if create.or_alter:
-        raise unsupported("CREATE OR ALTER STREAM")
-    parts = stream.name()
-    objects.accept_if_not_exists(stream, create)
-    place = objects.place_of(execution, "STREAM", parts)
+    place = objects.place_of(execution, "STREAM", create.parts)
     existing = objects.look(execution, create, "STREAM", place)
     if existing.keep is not None:
         return existing.keep

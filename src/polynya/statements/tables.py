@@ -8,7 +8,7 @@ from polynya.catalog.model import Table
 from polynya.dialect.query import BoundQuery, bind_query
 from polynya.dialect.tokens import TokenStream
 from polynya.dialect.types import type_from_text
-from polynya.errors import compilation_error, unsupported
+from polynya.errors import compilation_error
 from polynya.statements import clone, objects, policy_clauses, table_build, tagging
 from polynya.statements.base import Execution, statement
 from polynya.statements.column_definitions import ColumnText, Constraint, read_column_list, read_expression
@@ -24,11 +24,7 @@ _QUERY = ("SELECT", "WITH", "VALUES", "(")
 @statement("CREATE TABLE")
 def create_table(execution: Execution, stream: TokenStream) -> ResultSet:
     create = objects.read_create(stream, "TABLE")
-    if create.or_alter:
-        raise unsupported("CREATE OR ALTER TABLE")
-    parts = stream.name()
-    objects.accept_if_not_exists(stream, create)
-    place = objects.place_of(execution, "TABLE", parts)
+    place = objects.place_of(execution, "TABLE", create.parts)
     existing = objects.look(execution, create, "TABLE", place)
     if existing.keep is not None:
         return existing.keep

@@ -35,10 +35,8 @@ _VALUES = "ALLOWED_VALUES"
 @statement("CREATE TAG")
 def create(execution: Execution, stream: TokenStream) -> ResultSet:
     catalog, context = execution.context.catalog, execution.context
-    modifiers = objects.read_create(stream, _KIND)
-    parts = stream.name()
-    objects.accept_if_not_exists(stream, modifiers)
-    place = objects.place_of(execution, _KIND, parts)
+    modifiers = objects.read_create(stream, _KIND, or_alter=True)
+    place = objects.place_of(execution, _KIND, modifiers.parts)
     present = catalog.child(place.parent, _KIND, place.name)
     if modifiers.or_alter and present is not None:
         with objects.editing(execution, present):

@@ -27,12 +27,10 @@ from polynya.types.resultset import ResultSet, status
 
 @statement("CREATE TASK")
 def create_task(execution: Execution, stream: TokenStream) -> ResultSet:
-    create = objects.read_create(stream, "TASK")
-    parts = stream.name()
-    objects.accept_if_not_exists(stream, create)
-    place = objects.place_of(execution, "TASK", parts)
+    create = objects.read_create(stream, "TASK", or_alter=True)
+    place = objects.place_of(execution, "TASK", create.parts)
     if create.or_alter:
-        found = execution.context.catalog.find(execution.context, "TASK", parts)
+        found = execution.context.catalog.find(execution.context, "TASK", create.parts)
         if found is not None:
             return _or_alter(execution, stream, found)
     existing = objects.look(execution, create, "TASK", place)

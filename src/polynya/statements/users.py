@@ -26,8 +26,7 @@ _ACTIONS = ("SET", "UNSET", "RENAME TO", *access_tokens.ACTIONS)
 @statement("CREATE USER")
 def create_user(execution: Execution, stream: TokenStream) -> ResultSet:
     create = objects.read_create(stream, "USER")
-    place = objects.place_of(execution, "USER", stream.name())
-    objects.accept_if_not_exists(stream, create)
+    place = objects.place_of(execution, "USER", create.parts)
     existing = objects.look(execution, create, "USER", place)
     if existing.keep is not None:
         return existing.keep

@@ -7,7 +7,7 @@ from dataclasses import replace
 from polynya.catalog.model import ColumnDef, View
 from polynya.dialect.query import bind_query
 from polynya.dialect.tokens import TokenStream
-from polynya.errors import compilation_error, invalid_identifier, unsupported
+from polynya.errors import compilation_error, invalid_identifier
 from polynya.statements import objects, policy_clauses, tagging
 from polynya.statements.base import Execution, statement
 from polynya.statements.column_definitions import check_names
@@ -21,11 +21,7 @@ from polynya.types.sqltype import VARCHAR
 def create_view(execution: Execution, stream: TokenStream) -> ResultSet:
     catalog, context = execution.context.catalog, execution.context
     create = objects.read_create(stream, "VIEW")
-    if create.or_alter:
-        raise unsupported("CREATE OR ALTER VIEW")
-    parts = stream.name()
-    objects.accept_if_not_exists(stream, create)
-    place = objects.place_of(execution, "TABLE", parts, "CREATE VIEW")
+    place = objects.place_of(execution, "TABLE", create.parts, "CREATE VIEW")
     existing = objects.look(execution, create, "TABLE", place)
     if existing.keep is not None:
         return existing.keep

@@ -32,8 +32,7 @@ _PROPERTIES = {
 @statement("CREATE WAREHOUSE")
 def create_warehouse(execution: Execution, stream: TokenStream) -> ResultSet:
     create = objects.read_create(stream, "WAREHOUSE")
-    place = objects.place_of(execution, "WAREHOUSE", stream.name())
-    objects.accept_if_not_exists(stream, create)
+    place = objects.place_of(execution, "WAREHOUSE", create.parts)
     existing = objects.look(execution, create, "WAREHOUSE", place)
     if existing.keep is not None:
         return existing.keep
@@ -48,6 +47,7 @@ def create_warehouse(execution: Execution, stream: TokenStream) -> ResultSet:
     _set(warehouse, properties)
     objects.put(execution, warehouse, existing.replaced)
     execution.context.warehouse = warehouse.name
+    execution.results.warehouse_changed(warehouse)
     return status(f"Warehouse {warehouse.name} successfully created.")
 
 
@@ -86,6 +86,7 @@ def alter_warehouse(execution: Execution, stream: TokenStream) -> ResultSet:
         return objects.done()
     with objects.editing(execution, warehouse, _privileges(execution, stream)):
         _alter(execution, stream, warehouse)
+    execution.results.warehouse_changed(warehouse)
     return objects.done()
 
 

@@ -117,6 +117,67 @@ def test_get_ddl(connection: SnowflakeConnection) -> None:
     assert f"{connection.database}.{connection.schema}.T" in str(one(connection, "SELECT GET_DDL('TABLE', 'T', TRUE)"))
 
 
+def test_get_ddl_of_streams_and_tasks(connection: SnowflakeConnection) -> None:
+    """What it writes makes the same object again."""
+    cursor = connection.cursor()
+    for statement in (
+        "CREATE TABLE watched (a INT)",
+        "CREATE STREAM \"my stream\" ON TABLE watched APPEND_ONLY = TRUE COMMENT = 'it''s new'",
+        "CREATE WAREHOUSE IF NOT EXISTS ddl_wh INITIALLY_SUSPENDED = TRUE",
+        "CREATE TASK root WAREHOUSE = ddl_wh SCHEDULE = 'USING CRON 0 9 * * * UTC' TIMEZONE = 'UTC' "
+        "TASK_AUTO_RETRY_ATTEMPTS = 2 CONFIG = '{\"a\": 1}' WHEN SYSTEM$STREAM_HAS_DATA('\"my stream\"') AS SELECT 1",
+        "CREATE TASK side AFTER root AS SELECT 'b'",
+        "CREATE TASK leaf AFTER root, side AS INSERT INTO watched SELECT 1",
+        "CREATE TASK last FINALIZE = root AS SELECT 3",
+    ):
+        cursor.execute(statement)
+    written = {
+        ("STREAM", '"my stream"'): 'create or replace stream "my stream" on table WATCHED append_only = true '
+        "COMMENT='it''s new';",
+        ("TASK", "root"): "create or replace task ROOT\n\twarehouse=DDL_WH\n\tschedule='USING CRON 0 9 * * * UTC'\n\t"
+        "config='{\"a\": 1}'\n\tTASK_AUTO_RETRY_ATTEMPTS=2\n\tTIMEZONE='UTC'\n\t"
+        "when SYSTEM$STREAM_HAS_DATA('\"my stream\"')\n\tas SELECT 1;",
+        ("TASK", "leaf"): "create or replace task LEAF\n\tafter ROOT, SIDE\n\tas INSERT INTO watched SELECT 1;",
+        ("TASK", "last"): "create or replace task LAST\n\tfinalize=ROOT\n\tas SELECT 3;",
+    }
+    for _ in range(2):
+        for (kind, name), ddl in written.items():
+            assert one(connection, f"SELECT GET_DDL('{kind}', '{name}')") == ddl
+            cursor.execute(ddl)
+    whole = str(one(connection, f"SELECT GET_DDL('SCHEMA', '{connection.schema}')"))
+    assert all(ddl in whole for ddl in written.values())
+
+
+QUOTED = [
+    ('SELECT 1 AS "a", 2 AS "B c"', ["A", "B C"]),
+    ('SELECT "n" FROM "numbers" AS "t"', ["N"]),
+    ('SELECT T."v":"Key"."Inner" AS "x" FROM "Numbers" T', ["X"]),
+    ('SELECT \'"quoted"\' AS x, $$"y"$$ AS "it""s" /* "c" */', ["X", 'IT"S']),
+]
+
+
+@pytest.mark.parametrize(("query", "names"), QUOTED)
+def test_the_case_of_quoted_names_can_be_ignored(connection: SnowflakeConnection, query: str, names: list[str]) -> None:
+    cursor = connection.cursor()
+    cursor.execute('CREATE TABLE numbers AS SELECT 1 AS n, PARSE_JSON(\'{"Key": {"Inner": 5}}\') AS v')
+    cursor.execute("ALTER SESSION SET QUOTED_IDENTIFIERS_IGNORE_CASE = TRUE")
+    cursor.execute(query)
+    assert [column.name for column in cursor.description] == names
+    (first, *_) = cursor.fetchone()  # type: ignore[misc]
+    assert first in (1, "5", '"quoted"')
+    cursor.execute("ALTER SESSION UNSET QUOTED_IDENTIFIERS_IGNORE_CASE")
+    assert cursor.execute('SELECT 1 AS "a"').description[0].name == "a"  # type: ignore[union-attr]
+
+
+def test_parameters_that_would_change_answers_are_refused(connection: SnowflakeConnection) -> None:
+    cursor = connection.cursor()
+    cursor.execute("ALTER SESSION SET ROWS_PER_RESULTSET = 0")
+    for setting in ("ROWS_PER_RESULTSET = 5", "TIMESTAMP_DAY_IS_ALWAYS_24H = True"):
+        with pytest.raises(snowflake.connector.ProgrammingError, match=f"Unsupported feature '{setting}'") as raised:
+            cursor.execute(f"ALTER SESSION SET {setting}")
+        assert raised.value.errno == 2
+
+
 def test_xml(connection: SnowflakeConnection) -> None:
     """XML in a VARIANT comes out as XML; its parts are reached with XMLGET and GET."""
     text = '<t1>foo<t2 a="1">bar</t2><t3></t3></t1>'

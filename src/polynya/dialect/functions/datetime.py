@@ -118,7 +118,7 @@ def add_months(call: Call) -> Expr:
     if expr.type.name == "TIME":
         raise call.wrong_types()
     months = call.arg(1) if call.arg(1).type.is_numeric else call.arg(1, INTEGER)
-    span = f"to_months(CAST({months.atom} AS INTEGER))"
+    span = f"to_months(CAST({as_bigint(months)} AS INTEGER))"
 
     def move(wall: str) -> str:
         # From the last day of a month to the last day of the other.
@@ -144,7 +144,7 @@ def add_days(expr: Expr, days: Expr) -> Expr:
         expr: DATE.
         days: NUMBER.
     """
-    return derive(f"({expr.atom} + CAST({days.sql} AS INTEGER))", DATE, expr, days)
+    return derive(f"({expr.atom} + CAST({as_bigint(days)} AS INTEGER))", DATE, expr, days)
 
 
 def date_difference(left: Expr, right: Expr) -> Expr:

@@ -18,7 +18,9 @@ from polynya.catalog.model import (
     Routine,
     Schema,
     Sequence,
+    Stream,
     Table,
+    Task,
     View,
 )
 from polynya.catalog.names import join_name, quote_identifier
@@ -35,8 +37,10 @@ from polynya.errors import does_not_exist, unsupported
 _KINDS = {
     "TABLE": "TABLE", "VIEW": "TABLE", "DYNAMIC_TABLE": "TABLE", "DATABASE": "DATABASE", "SCHEMA": "SCHEMA",
     "SEQUENCE": "SEQUENCE", "FILE_FORMAT": "FILE FORMAT", "FUNCTION": "FUNCTION", "PROCEDURE": "PROCEDURE",
-    "POLICY": "POLICY",
+    "POLICY": "POLICY", "STREAM": "STREAM", "TASK": "TASK",
 }  # fmt: skip
+# Of a task's options, those that no clause of CREATE TASK sets.
+_NOT_TASK_SETTINGS = {"PARAMETERS", "GRAPH_VERSION", "RESUMED"}
 
 
 @scalar("GET_DDL", args=(2, 3))
@@ -108,7 +112,9 @@ class _Writer:
                 transient = "TRANSIENT " if item.transient else ""
                 return "\n\n".join([f"create or replace {transient}database {self._name(item)};", *inside])
             case Schema():
-                kinds = ("SEQUENCE", ROW_ACCESS, MASKING, "TABLE", "FILE FORMAT", "FUNCTION", "PROCEDURE")
+                kinds = (
+                    "SEQUENCE", ROW_ACCESS, MASKING, "TABLE", "FILE FORMAT", "FUNCTION", "PROCEDURE", "STREAM", "TASK",
+                )  # fmt: skip
                 inside = [self.ddl(child) for kind in kinds for child in self._visible(item, kind)]
                 transient = "TRANSIENT " if item.transient else ""
                 return "\n\n".join([f"create or replace {transient}schema {self._name(item)};", *inside])
@@ -129,6 +135,10 @@ class _Writer:
                 return self._routine(item)
             case Policy():
                 return self._policy(item)
+            case Stream():
+                return self._stream(item)
+            case Task():
+                return self._task(item)
         raise unsupported(f"GET_DDL of {type(item).__name__}")
 
     def _name(self, item: CatalogObject) -> str:
@@ -162,6 +172,36 @@ class _Writer:
         comment = f"\nCOMMENT = {quote_string(policy.comment)}" if policy.comment else ""
         head = f"create or replace {policy.kind.lower()} {self._name(policy)} as ({arguments})"
         return f"{head}\nreturns {policy.returns} ->\n{policy.body}{comment};"
+
+    def _stream(self, stream: Stream) -> str:
+        table = self._catalog.by_id(stream.table)
+        if table is None or not sees(self._context, table):
+            raise does_not_exist("Table", f"of stream {stream.name}")
+        options = " append_only = true" if stream.append_only else ""
+        options += " show_initial_rows = true" if stream.show_initial_rows else ""
+        comment = f" COMMENT={quote_string(stream.comment)}" if stream.comment else ""
+        return f"create or replace stream {self._name(stream)} on table {self._name(table)}{options}{comment};"
+
+    def _task(self, task: Task) -> str:
+        lines = [f"create or replace task {self._name(task)}"]
+        if task.warehouse:
+            lines.append(f"warehouse={quote_identifier(task.warehouse)}")
+        options = {"schedule": task.schedule, "config": task.config, "COMMENT": task.comment}
+        lines += [f"{key}={quote_string(value)}" for key, value in options.items() if value]
+        settings = {**task.options, **task.options.get("PARAMETERS", {})}
+        lines += [f"{key}={_value(value)}" for key, value in settings.items() if key not in _NOT_TASK_SETTINGS]
+        if task.finalizes:
+            lines.append(f"finalize={self._task_name(task.finalizes)}")
+        if task.predecessors:
+            lines.append(f"after {', '.join(self._task_name(number) for number in task.predecessors)}")
+        if task.condition:
+            lines.append(f"when {task.condition}")
+        return "\n\t".join([*lines, f"as {task.definition}"]) + ";"
+
+    def _task_name(self, number: int) -> str:
+        task = self._catalog.by_id(number)
+        assert task is not None  # a task that others follow cannot be dropped without them
+        return self._name(task)
 
     def _column(self, column: ColumnDef, names: dict[str, str]) -> str:
         parts = [quote_identifier(column.name), str(column.type)]
