@@ -24,6 +24,8 @@ from polynya.storage.tables import PAST
 # DuckLake tries a commit again when another one came first; its own pause of 100 ms is long for one machine.
 _COMMIT_RETRY_MS = 5
 _COMMIT_RETRIES = 30
+_METADATA_BLOCK = 16_384
+_CHECKPOINT = "1MB"
 
 
 class Engine:
@@ -82,19 +84,26 @@ class Engine:
         if threads:
             config["threads"] = threads
         home.mkdir(parents=True, exist_ok=True)
+        metadata = home / "lake.ducklake"
+        # A block holds a column of one of its many small tables. That of a home that exists stays as it is.
+        blocks = "" if metadata.exists() else f", META_BLOCK_SIZE {_METADATA_BLOCK}"
         root = duckdb.connect(":memory:", config=config)
         root.execute(f"LOAD {_quoted(_ducklake_extension())}")
         root.execute(
-            f"ATTACH {_quoted('ducklake:' + str(home / 'lake.ducklake'))} AS lake "
-            f"(DATA_PATH {_quoted(str(home / 'lake') + os.sep)}, OVERRIDE_DATA_PATH true)"
+            f"ATTACH {_quoted(f'ducklake:{metadata}')} AS lake "
+            f"(DATA_PATH {_quoted(str(home / 'lake') + os.sep)}, OVERRIDE_DATA_PATH true{blocks})"
         )
         root.execute(
-            f"ATTACH {_quoted('ducklake:' + str(home / 'lake.ducklake'))} AS {PAST} "
+            f"ATTACH {_quoted(f'ducklake:{metadata}')} AS {PAST} "
             f"(DATA_PATH {_quoted(str(home / 'lake') + os.sep)}, OVERRIDE_DATA_PATH true, METADATA_CATALOG '{METADATA}')"
         )
         root.execute("SET GLOBAL TimeZone = 'UTC'")
         # What a burst of statements needed goes back to the system when it is over.
         root.execute("SET GLOBAL allocator_background_threads = true")
+        # Memory that each write of the metadata takes is free again after a checkpoint only.
+        root.execute(f"SET GLOBAL checkpoint_threshold = '{_CHECKPOINT}'")
+        # The operating system caches files.
+        root.execute("SET GLOBAL enable_external_file_cache = false")
         # Generated statements nest deep; statements run on threads with stacks for it.
         root.execute("SET GLOBAL max_expression_depth = 6000")
         root.execute(f"SET GLOBAL ducklake_retry_wait_ms = {_COMMIT_RETRY_MS}")
