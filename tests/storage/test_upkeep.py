@@ -46,6 +46,28 @@ def test_small_writes_are_flushed_and_the_past_stays(engine: Engine) -> None:
     assert tending.run() == 0  # nothing was written since
 
 
+def test_copies_of_earlier_schemas_go_and_their_snapshots_stay(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "_SCHEMA_CHANGES", 4)
+    monkeypatch.setattr(upkeep, "_MOST_COPIES", 30)
+    connection = engine.connect()
+    tending = upkeep.Upkeep(engine)
+    tending.run()
+    cached = "SELECT memory_usage_bytes AS n FROM duckdb_memory() WHERE tag = 'OBJECT_CACHE'"
+    before = connection.table(cached).to_pylist()[0]["n"]
+    for number in range(40):
+        connection.execute(f"CREATE TABLE lake.main.made{number} (a INTEGER, b VARCHAR, c DOUBLE)")
+        connection.table(f"SELECT a FROM lake.main.made{number}")
+    snapshots = connection.table(f"FROM {METADATA}.ducklake_snapshot").to_pylist()
+    grown = connection.table(cached).to_pylist()[0]["n"] - before
+    tending.run()
+    tending.run()
+    assert connection.table(cached).to_pylist()[0]["n"] - before < grown / 5
+    assert connection.table(f"FROM {METADATA}.ducklake_snapshot").to_pylist() == snapshots
+    first = next(row["snapshot_id"] for row in snapshots if row["schema_version"] == 1)
+    assert connection.table(f"SELECT count(*) AS n FROM {at_snapshot(TABLE, first)}").to_pylist() == [{"n": 20000}]
+    assert connection.table("SELECT a FROM lake.main.made39").num_rows == 0
+
+
 def test_it_runs_by_itself(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upkeep, "_LOOK_SECONDS", 0.05)
     catalog, stop = Catalog.open(tmp_path / "catalog.sqlite"), threading.Event()

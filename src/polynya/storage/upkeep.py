@@ -6,11 +6,13 @@ and files most of whose rows are deleted are rewritten. None of this changes a r
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import re
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from polynya.catalog.store import Catalog
@@ -33,6 +35,9 @@ _SMALL_FILES = 16
 _SMALL_BYTES = 16 << 20
 # A file is rewritten when more than this share of its rows is deleted.
 _DELETED_SHARE = 0.2
+# After so many changes of the schema, DuckLake's copies of its earlier versions go: with a thousand tables each is megabytes.
+_SCHEMA_CHANGES = 16
+_MOST_COPIES = 200  # at a time: nobody commits meanwhile
 # A file that is rewritten while deletes of its rows are still inlined loses its past: at a later flush these get a file of
 # their own beside that of other deletes, and the rows are read twice (seen on 1.5.5). So a flush comes first, and nobody
 # writes in between.
@@ -50,12 +55,14 @@ class Upkeep:
         seen: the last snapshot that was looked at.
         small: small commits since the last flush, by the lake's id of the table.
         files: commits since that wrote or deleted from files.
+        version: the schema's version up to which no copies are kept; -1 before the first look.
     """
 
     engine: Engine
     seen: int = 0
     small: Counter[int] = field(default_factory=Counter)
     files: Counter[int] = field(default_factory=Counter)
+    version: int = -1
 
     def run(self) -> int:
         """Tends the tables that need it; how many that were."""
@@ -75,6 +82,7 @@ class Upkeep:
                     tended += _compact(self.engine, connection, table, names[table])
             if tended:
                 delete_files(self.engine)
+            self._drop_copies(connection)
         finally:
             connection.close()
         return tended
@@ -88,6 +96,31 @@ class Upkeep:
             self.seen = max(self.seen, snapshot)
             self.small.update(set(map(int, _INLINED.findall(changes or ""))))
             self.files.update(set(map(int, _FILES.findall(changes or ""))))
+
+    def _drop_copies(self, connection: Connection) -> None:
+        """Lets copies of the schema's earlier versions go, which DuckLake would keep until memory is short.
+
+        It drops those of snapshots that it expires, at once: here it is then told not to expire them.
+        """
+        found = connection.table(
+            f"SELECT schema_version, max(snapshot_id) FROM {METADATA}.ducklake_snapshot "
+            f"WHERE schema_version >= {self.version} GROUP BY schema_version ORDER BY schema_version"
+        )
+        versions, snapshots = found.column(0).to_pylist(), found.column(1).to_pylist()
+        if self.version < 0:
+            self.version = versions[-1]
+            return
+        if len(versions) <= _SCHEMA_CHANGES:
+            return
+        old = snapshots[:-1][:_MOST_COPIES]
+        self.version = versions[len(old)]
+        connection.begin()
+        try:
+            connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => {old})")
+        finally:
+            connection.rollback()
+        with suppress(OSError, AttributeError):  # where the C library is glibc, which keeps what is freed
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def _names(connection: Connection) -> dict[int, str]:
