@@ -16,7 +16,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -233,7 +233,8 @@ class Connection:
                 with self.engine.commit_gate, dated_deletes(self.engine, [(w.sql, w.rows) for w in self._writes]):
                     if self._wrote:
                         self._note([*self._wrote, self.query_id])
-                    self._run(lambda: self._duck.execute("COMMIT"), "COMMIT", {})
+                    with self.engine.schema_copies.changing() if self._gated else nullcontext():
+                        self._run(lambda: self._duck.execute("COMMIT"), "COMMIT", {})
             committed = True
             self._note_temporaries(self._writes)
         finally:
@@ -430,9 +431,11 @@ class Connection:
         self.busy_since = datetime.now(UTC)
         if _UNMET.match(sql):
             with self.engine.commit_gate:
-                rows = self._run(lambda: self._count(sql), sql, inputs)
-                if _STORED.match(sql):
-                    self._note_afterwards()
+                if not _STORED.match(sql):
+                    return self._run(lambda: self._count(sql), sql, inputs)
+                with self.engine.schema_copies.changing():
+                    rows = self._run(lambda: self._count(sql), sql, inputs)
+                self._note_afterwards()
                 return rows
         return self._run_in_one(sql, inputs)
 

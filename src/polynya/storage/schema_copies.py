@@ -8,6 +8,9 @@ or altered tables points into it until it commits, which then ends the server
 - a change of the schema that is one statement commits with it: see ``Connection``;
 - a transaction of several begins when nobody loads a copy any more, and another connection uses the one that is there
   until it has ended: this module.
+
+Loading a copy takes the longer the more tables there are. After a change of the schema all sessions would load theirs at
+once: they wait until the one that changed it has.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ import duckdb
 
 # A statement that has begun before this many seconds has its copy: loading one takes milliseconds.
 _LOADED_SECONDS = 1.0
+# No statement waits longer for one that changes the schema.
+_PATIENCE_SECONDS = 0.25
 
 
 class SchemaCopies:
@@ -34,12 +39,28 @@ class SchemaCopies:
         self._root = root
         self._changed = threading.Condition()
         self._begun: dict[object, float] = {}
+        self._changer: int | None = None  # the thread that changes the schema now
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """A block in which a change of the schema is committed; the caller keeps others from committing."""
+        self._changer = threading.get_ident()
+        try:
+            yield
+            with suppress(duckdb.Error):
+                self._use().close()
+        finally:
+            with self._changed:
+                self._changer = None
+                self._changed.notify_all()
 
     @contextmanager
     def loading(self) -> Iterator[None]:
         """A block in which a statement begins."""
         key = object()
         with self._changed:
+            if self._changer not in (None, threading.get_ident()):
+                self._changed.wait_for(lambda: self._changer is None, _PATIENCE_SECONDS)
             self._begun[key] = time.monotonic()
         try:
             yield
