@@ -187,7 +187,7 @@ def test_unread_rows_end_with_the_next_statement(connection: Connection) -> None
         finally:
             ended.set()
 
-    reader = connection.query('SELECT "s.y" FROM "s"', {"s": step(run, f"(SELECT range AS x FROM range({BIG * 5}))")})
+    reader = connection.query('SELECT "s.y" FROM "s"', {"s": step(run, f"(SELECT range AS x FROM range({BIG * 200}))")})
     assert reader.read_next_batch().num_rows > 0
     assert not ended.is_set()
     assert connection.table("SELECT 1 AS one").to_pylist() == [{"one": 1}]
