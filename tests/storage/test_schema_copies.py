@@ -1,7 +1,7 @@
 """Tables are made, altered and dropped beside readers: the engine never points into a copy of the schema that is gone.
 
-In a process of its own, which that would end: glibc overwrites freed memory there. Without ``schema_copies`` two of four
-runs of 25 seconds ended so, and servers under mixed work every few minutes.
+In a process of its own, which that would end: glibc overwrites freed memory there. Without ``schema_copies`` some
+of such runs ended so, and servers under mixed work every few minutes.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 # Messages and results that wait, of one run.
 _INPUTS = 2
 _OUTPUTS = 4
-# Seconds that a task of whole partitions should take.
-_TASK = 0.05
+# Seconds that a task of whole partitions should take: between two tasks a worker waits some milliseconds for the next.
+_TASK = 0.1
 _FIRST_TASK = 1
 
 
