@@ -103,10 +103,10 @@ $(VENV)/.installed-snow: $(VENV)/.installed-dev tests/snow-requirements.txt
 	@$(VENV)/snow/bin/python -m pip install -qq --disable-pip-version-check -r tests/snow-requirements.txt || echo "The snow command line cannot be installed: its tests are skipped."
 	@touch $@
 
-# A failure to install Airflow is told, and its tests skip.
 test: lint $(VENV)/.installed-snow ## Lint and the whole test suite; SNOWFLAKE_CONNECTION=name: the conformance tests, on that account
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(SNOWFLAKE_CONNECTION),-m conformance --polynya-connection $(SNOWFLAKE_CONNECTION)) $(TESTS)
 
+# A failure to install Airflow is told, and its tests skip.
 test-long: $(VENV)/.installed-dev ## The tests that make test skips for their time
 	@$(MAKE) --no-print-directory $(VENV)/.installed-airflow || echo "Airflow cannot be installed: its tests are skipped."
 	TEST_LONG=yes $(BIN)/python -m pytest -n 2 --dist loadfile -m long

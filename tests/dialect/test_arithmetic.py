@@ -67,6 +67,14 @@ def test_overflow(evaluate: Evaluate) -> None:
     assert caught.value.code == 100132
 
 
+def _rows(pairs: list[tuple[Decimal, Decimal]], dividend: tuple[int, int], divisor: tuple[int, int]) -> str:
+    """The pairs as rows of VALUES, numbered."""
+    return ", ".join(
+        f"({x:f}::NUMBER({dividend[0]},{dividend[1]}), {y:f}::NUMBER({divisor[0]},{divisor[1]}), {n})"
+        for n, (x, y) in enumerate(pairs)
+    )
+
+
 @pytest.mark.parametrize(
     ("dividend", "divisor"),
     [((38, 0), (38, 0)), ((18, 2), (18, 2)), ((38, 10), (38, 2)), ((5, 5), (5, 5)), ((20, 15), (4, 1))],
@@ -91,10 +99,7 @@ def test_division_is_exact(run: Callable[..., Any], dividend: tuple[int, int], d
             if abs(quotient) < Decimal(10) ** min(dividend[0] - dividend[1] + divisor[1], 38 - scale):
                 pairs.append((x, y))
                 expected.append(quotient)
-    rows = ", ".join(
-        f"({x:f}::NUMBER({dividend[0]},{dividend[1]}), {y:f}::NUMBER({divisor[0]},{divisor[1]}), {n})"
-        for n, (x, y) in enumerate(pairs)
-    )
+    rows = _rows(pairs, dividend, divisor)
     answer = run(f"SELECT $1 / $2 FROM VALUES {rows} ORDER BY $3")
     assert [row[0] for row in answer.rows] == expected
 
@@ -114,10 +119,7 @@ def test_remainders_are_exact(run: Callable[..., Any], dividend: tuple[int, int]
     pairs = [(value(dividend), value(divisor)) for _ in range(300)]
     largest = 10 ** (38 - max(dividend[1], divisor[1]))  # at the scale of both
     pairs = [(x, y) for x, y in pairs if max(abs(x), abs(y)) < largest]
-    rows = ", ".join(
-        f"({x:f}::NUMBER({dividend[0]},{dividend[1]}), {y:f}::NUMBER({divisor[0]},{divisor[1]}), {n})"
-        for n, (x, y) in enumerate(pairs)
-    )
+    rows = _rows(pairs, dividend, divisor)
     with localcontext() as context:
         context.prec = 100
         expected = [x % y for x, y in pairs]  # Decimal's has the sign of the dividend, too

@@ -17,8 +17,15 @@ LOG_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF")
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter's default, what SHOW PARAMETERS says of it, and the words or the least number that it takes; ``fixed``
-    where another value than the default would change answers and is not supported."""
+    """A parameter.
+
+    Args:
+        value: its default.
+        description: what SHOW PARAMETERS says of it.
+        choices: the words that it takes.
+        least: the least number that it takes.
+        fixed: another value than the default would change answers, and is refused as not supported.
+    """
 
     value: bool | int | str
     description: str = ""

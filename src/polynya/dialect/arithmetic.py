@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from polynya.dialect.expression import Expr, derive, null, once
+from polynya.dialect.expression import INT64_DIGITS, Expr, derive, null, once
 from polynya.storage.errors import raise_sql
 from polynya.types.sqltype import FLOAT, SqlType, number
 
 DIVISION_BY_ZERO = raise_sql(100051, "22012", "'Division by zero'")
 
-# DuckDB keeps results of two operands of up to 18 digits within 18 digits unless an operand is wider.
-_NARROW = 18
+# DuckDB keeps results of two operands of up to INT64_DIGITS digits within as many unless an operand is wider.
 # Integers below this are exact as DOUBLE, and so is the rounding of a quotient of two of them to an integer: a
 # quotient that is no half differs from the next half by 1/(2*divisor), more than DOUBLE's error.
 _EXACT = 2**51
@@ -47,9 +46,9 @@ def multiply(left: Expr, right: Expr) -> Expr:
         return derive(f"CAST({text} AS {result.duckdb})", result, left, right)
     first = left.atom
     engine_precision = a.precision + b.precision
-    if max(a.precision, b.precision) <= _NARROW < engine_precision and full_scale < _NARROW:
-        first = f"CAST({left.sql} AS DECIMAL({_NARROW + 1},{a.scale}))"
-        engine_precision = _NARROW + 1 + b.precision
+    if max(a.precision, b.precision) <= INT64_DIGITS < engine_precision and full_scale < INT64_DIGITS:
+        first = f"CAST({left.sql} AS DECIMAL({INT64_DIGITS + 1},{a.scale}))"
+        engine_precision = INT64_DIGITS + 1 + b.precision
     product = f"{first} * {right.atom}"
     if (min(engine_precision, 38), full_scale) != (result.precision, result.scale):
         return derive(f"CAST({product} AS {result.duckdb})", result, left, right)
@@ -101,7 +100,7 @@ def modulo(left: Expr, right: Expr) -> Expr:
         branches = []
         if not _constant_not_zero(right):
             branches.append(f"WHEN {divisor} = 0 AND {dividend} IS NOT NULL THEN {DIVISION_BY_ZERO}")
-        if result.precision > _NARROW and _limit(result.scale) >= 1:
+        if result.precision > INT64_DIGITS and _limit(result.scale) >= 1:
             branches.append(_small_remainder(dividend, divisor, left, right, result))
         operation = f"{_as(dividend, left.type, result)} % {_as(divisor, right.type, result)}"
         return f"CASE {' '.join(branches)} ELSE {operation} END" if branches else operation
@@ -156,7 +155,7 @@ def _sum(operator: str, left: Expr, right: Expr) -> Expr:
     result = sum_type(a, b)
     if _is_null(left, right):
         return null(result)
-    if result.precision > _NARROW >= max(a.precision, b.precision):
+    if result.precision > INT64_DIGITS >= max(a.precision, b.precision):
         text = f"CAST({left.sql} AS {result.duckdb}) {operator} {right.atom}"
         # The widened operand makes DuckDB's result one digit wider than Snowflake's.
         return derive(f"CAST({text} AS {result.duckdb})", result, left, right)
@@ -206,7 +205,7 @@ def _small_remainder(x: str, y: str, left: Expr, right: Expr, result: SqlType) -
             conditions.append(f"{text}::DOUBLE BETWEEN {-limit!r} AND {limit!r}")
         units.append(f"round({text}::DOUBLE * 1e{scale})::BIGINT" if operand.type.scale else f"{text}::DOUBLE::BIGINT")
     unit = f" * {_unit(scale)}" if scale else ""
-    remainder = f"CAST(({units[0]} % {units[1]})::DECIMAL({_NARROW},0){unit} AS {result.duckdb})"
+    remainder = f"CAST(({units[0]} % {units[1]})::DECIMAL({INT64_DIGITS},0){unit} AS {result.duckdb})"
     return f"WHEN {' AND '.join(conditions) or 'TRUE'} THEN {remainder}"
 
 

@@ -131,7 +131,7 @@ def boolean_literal(value: bool) -> Expr:
     return Expr("TRUE" if value else "FALSE", BOOLEAN, True, value)
 
 
-_INT64_DIGITS = 18  # that DuckDB keeps in 64 bits
+INT64_DIGITS = 18  # of a NUMBER that DuckDB keeps in 64 bits
 _WRITTEN_TWICE = 60  # characters of SQL that may stand in a text several times
 _VOLATILE = ("random()", "uuid()", "nextval(")
 _LITERAL = re.compile(r"-?[\d.]+|'(?:[^']|'')*'")
@@ -190,7 +190,7 @@ def as_bigint(expr: Expr) -> str:
     if isinstance(expr.constant, int) and not isinstance(expr.constant, bool):
         return str(expr.constant)
     whole = f"CAST({expr.sql} AS BIGINT)"
-    if expr.type.name == "NUMBER" and expr.type.precision > _INT64_DIGITS and not _is_long(expr, expr.atom):
+    if expr.type.name == "NUMBER" and expr.type.precision > INT64_DIGITS and not _is_long(expr, expr.atom):
         # The engine makes integers of its 128-bit decimals twenty times slower than of those of 64 bits.
-        return f"coalesce(CAST(TRY_CAST({expr.sql} AS DECIMAL({_INT64_DIGITS},{expr.type.scale})) AS BIGINT), {whole})"
+        return f"coalesce(CAST(TRY_CAST({expr.sql} AS DECIMAL({INT64_DIGITS},{expr.type.scale})) AS BIGINT), {whole})"
     return whole

@@ -177,7 +177,10 @@ class Connection:
         if _UNMET.match(sql) and not self._gated:
             self.engine.commit_gate.acquire()
             self._gated = True
-            self._copy = self.engine.schema_copies.hold()
+            try:
+                self._copy = self.engine.schema_copies.hold()
+            except duckdb.Error as error:
+                raise self._failed(error, sql) from error
             if self._started:
                 self._replay()  # on the newest version of the schema, whose copy is held
         if written(sql)[0]:

@@ -119,7 +119,7 @@ class Upkeep:
             connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => {old})")
         finally:
             connection.rollback()
-        with suppress(OSError, AttributeError):  # where the C library is glibc, which keeps what is freed
+        with suppress(OSError, AttributeError, TypeError):  # where the C library is glibc, which keeps what is freed
             ctypes.CDLL(None).malloc_trim(0)
 
 

@@ -146,6 +146,11 @@ def test_get_ddl_of_streams_and_tasks(connection: SnowflakeConnection) -> None:
             cursor.execute(ddl)
     whole = str(one(connection, f"SELECT GET_DDL('SCHEMA', '{connection.schema}')"))
     assert all(ddl in whole for ddl in written.values())
+    assert whole.index("task ROOT") < whole.index("task SIDE") < whole.index("task LEAF")  # so that it can be run
+    cursor.execute("DROP TABLE watched")
+    with pytest.raises(snowflake.connector.ProgrammingError, match="the table of stream my stream"):
+        cursor.execute("SELECT GET_DDL('STREAM', '\"my stream\"')")
+    assert "task ROOT" in str(one(connection, f"SELECT GET_DDL('SCHEMA', '{connection.schema}')"))
 
 
 QUOTED = [

@@ -5,6 +5,8 @@ Source: docs.snowflake.com/en/sql-reference/functions/get_ddl
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from graphlib import TopologicalSorter
 from typing import Any
 
 from polynya.catalog.context import Context
@@ -115,7 +117,9 @@ class _Writer:
                 kinds = (
                     "SEQUENCE", ROW_ACCESS, MASKING, "TABLE", "FILE FORMAT", "FUNCTION", "PROCEDURE", "STREAM", "TASK",
                 )  # fmt: skip
-                inside = [self.ddl(child) for kind in kinds for child in self._visible(item, kind)]
+                inside = [
+                    self.ddl(child) for kind in kinds for child in _makeable(self._visible(item, kind), self._table_of)
+                ]
                 transient = "TRANSIENT " if item.transient else ""
                 return "\n\n".join([f"create or replace {transient}schema {self._name(item)};", *inside])
             case Table():
@@ -174,13 +178,18 @@ class _Writer:
         return f"{head}\nreturns {policy.returns} ->\n{policy.body}{comment};"
 
     def _stream(self, stream: Stream) -> str:
-        table = self._catalog.by_id(stream.table)
-        if table is None or not sees(self._context, table):
-            raise does_not_exist("Table", f"of stream {stream.name}")
+        table = self._table_of(stream)
+        if table is None:
+            raise does_not_exist("Object", f"the table of stream {stream.name}")
         options = " append_only = true" if stream.append_only else ""
         options += " show_initial_rows = true" if stream.show_initial_rows else ""
         comment = f" COMMENT={quote_string(stream.comment)}" if stream.comment else ""
         return f"create or replace stream {self._name(stream)} on table {self._name(table)}{options}{comment};"
+
+    def _table_of(self, stream: Stream) -> CatalogObject | None:
+        """A stream's table, unless it was dropped or may not be seen."""
+        table = self._catalog.by_id(stream.table)
+        return table if table is not None and table.dropped_on is None and sees(self._context, table) else None
 
     def _task(self, task: Task) -> str:
         lines = [f"create or replace task {self._name(task)}"]
@@ -190,18 +199,18 @@ class _Writer:
         lines += [f"{key}={quote_string(value)}" for key, value in options.items() if value]
         settings = {**task.options, **task.options.get("PARAMETERS", {})}
         lines += [f"{key}={_value(value)}" for key, value in settings.items() if key not in _NOT_TASK_SETTINGS]
-        if task.finalizes:
-            lines.append(f"finalize={self._task_name(task.finalizes)}")
-        if task.predecessors:
-            lines.append(f"after {', '.join(self._task_name(number) for number in task.predecessors)}")
+        if finalized := self._task_names([task.finalizes]):
+            lines.append(f"finalize={finalized}")
+        if predecessors := self._task_names(task.predecessors):
+            lines.append(f"after {predecessors}")
         if task.condition:
             lines.append(f"when {task.condition}")
         return "\n\t".join([*lines, f"as {task.definition}"]) + ";"
 
-    def _task_name(self, number: int) -> str:
-        task = self._catalog.by_id(number)
-        assert task is not None  # a task that others follow cannot be dropped without them
-        return self._name(task)
+    def _task_names(self, numbers: list[int]) -> str:
+        """Tasks by their ids; those that were dropped are left out."""
+        tasks = [self._catalog.by_id(number) for number in numbers]
+        return ", ".join(self._name(task) for task in tasks if task is not None and task.dropped_on is None)
 
     def _column(self, column: ColumnDef, names: dict[str, str]) -> str:
         parts = [quote_identifier(column.name), str(column.type)]
@@ -248,6 +257,15 @@ class _Writer:
         if routine.body:
             lines.append(f"AS {_escaped(routine.body)}")
         return "\n".join(lines) + ";"
+
+
+def _makeable(items: list[CatalogObject], table_of: Callable[[Stream], CatalogObject | None]) -> list[CatalogObject]:
+    """What can be made of a schema's objects of one kind, in an order in which it can: a task after its predecessors."""
+    found = {item.id: item for item in items if not isinstance(item, Stream) or table_of(item) is not None}
+    before = {
+        number: [*item.predecessors, item.finalizes] if isinstance(item, Task) else [] for number, item in found.items()
+    }
+    return [found[number] for number in TopologicalSorter(before).static_order() if number in found]
 
 
 def _routine_options(routine: Routine) -> list[str]:
