@@ -10,7 +10,7 @@ import itertools
 import logging
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from snowflake.snowpark import Session
 
 from polynya.pytest_plugin import Account
 from polynya.server.local import Warehouse
+from tests.hangs import report
 
 DATABASE = "TESTS"
 # What an account's database of this name must say, so that nobody's tables are replaced.
@@ -95,6 +96,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         stated = item.path.relative_to(_HERE).as_posix().startswith(CONFORMANCE)
         if stated and "polynya_warehouse" in fixtures and "warehouse" not in fixtures:
             item.add_marker(pytest.mark.conformance)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport]:
+    """Adds to the report of a test that ran out of time what its server was doing."""
+    made = yield
+    warehouse = getattr(item, "funcargs", {}).get("polynya_warehouse")
+    if call.excinfo is not None and "pytest-timeout" in str(call.excinfo.value) and isinstance(warehouse, Warehouse):
+        made.sections.insert(0, ("the server's threads", report(warehouse)))
+    return made
 
 
 @pytest.fixture(autouse=True)

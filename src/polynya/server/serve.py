@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import gc
 import json
 import logging
@@ -126,6 +127,8 @@ def _serve_locked(
     # Uvicorn stops at these signals and then raises them again, which would end the process before the home is closed.
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda number, frame: None)
+    if hasattr(signal, "SIGUSR1"):
+        faulthandler.register(signal.SIGUSR1)  # what every thread does, for whoever finds that something hangs
     Server(config).run(sockets=[listener])
     if not account.close():
         log.error("a statement did not react to being cancelled; the process ends without it")
