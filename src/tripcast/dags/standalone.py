@@ -117,7 +117,7 @@ def start(home: Path, port: int) -> None:
             child.wait()
             raise CannotStart(f"Airflow ended by itself: {home / _LOG} says why")
         except KeyboardInterrupt:
-            print("Stopping Airflow ...", flush=True)
+            print(f"Stopping Airflow; tasks that run have {_LEAVE_SECONDS:.0f} s to end ...", flush=True)
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C does not leave half of it behind
