@@ -20,7 +20,7 @@ from polynya.catalog.context import Context
 from polynya.catalog.model import Stage, Table
 from polynya.catalog.rights import require, require_account
 from polynya.errors import SnowflakeError, compilation_error, unsupported
-from polynya.stages import s3
+from polynya.stages import s3, unfinished
 from polynya.stages.location import Location, checked_path, parse_location
 from polynya.stages.workspace import Workspace
 
@@ -322,6 +322,7 @@ class StageStore:
             raise compilation_error(1008, "0A000", "PUT and GET are not supported for external stages.")
         folder = self._inside(location.root, location.path)
         folder.mkdir(parents=True, exist_ok=True)
+        unfinished.clear(folder)  # or the client would not replace them
         return folder
 
     def _list_local(self, location: StageLocation) -> list[StagedFile]:
@@ -346,6 +347,8 @@ class StageStore:
                     status = full.stat()
                 except FileNotFoundError:
                     continue
+                if not location.is_external and unfinished.is_unfinished(full, status):
+                    continue
                 modified = datetime.fromtimestamp(status.st_mtime, UTC)
                 found.append(StagedFile(location.prefix + relative, relative, status.st_size, modified, full))
         return found
@@ -361,7 +364,7 @@ class StageStore:
             status = path.stat()
         except OSError:
             return None
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(status.st_mode) or (not location.is_external and unfinished.is_unfinished(path, status)):
             return None
         modified = datetime.fromtimestamp(status.st_mtime, UTC)
         return StagedFile(location.prefix + location.path, location.path, status.st_size, modified, path)
