@@ -14,7 +14,9 @@ from snowflake.connector import SnowflakeConnection
 from snowflake.connector.cursor import SnowflakeCursor
 from snowflake.connector.errors import ProgrammingError
 
+from polynya.server.local import Warehouse
 from polynya.storage.engine import Engine
+from tests.stages.test_unfinished import ended_in_the_middle
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "compatibility.md"
 
@@ -157,6 +159,18 @@ def test_server_files(nobody: SnowflakeCursor, tmp_path: Path) -> None:
     nobody.execute("USE ROLE nobody")
     with pytest.raises(ProgrammingError, match="Insufficient privileges to operate on account"):
         nobody.execute(read)
+
+
+def test_put_in_place(warehouse: Warehouse, connection: SnowflakeConnection, schema: str, tmp_path: Path) -> None:
+    cursor = connection.cursor()
+    cursor.execute("CREATE STAGE files")
+    source = tmp_path / "rows.csv"
+    source.write_text("1\n" * 5000)
+    put = f"PUT file://{source} @{schema}.files AUTO_COMPRESS = FALSE OVERWRITE = TRUE"
+    cursor.execute(put)
+    assert len(_rows(cursor, "LIST @files")) == 1
+    ended_in_the_middle(warehouse, put)
+    assert _rows(cursor, "LIST @files") == []
 
 
 def test_temporary_past(connection: SnowflakeConnection) -> None:

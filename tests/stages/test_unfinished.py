@@ -26,6 +26,12 @@ snowflake.connector.connect(**json.loads(sys.argv[1])).cursor().execute(sys.argv
 """
 
 
+def ended_in_the_middle(warehouse: Warehouse, put: str) -> None:
+    """Runs a PUT by a client of its own that does not come to its end."""
+    parameters = json.dumps(warehouse.connection_parameters)
+    assert subprocess.run([sys.executable, "-c", CLIENT, parameters, put]).returncode == 9
+
+
 def test_a_client_that_ends_in_the_middle_of_put(
     warehouse: Warehouse, connection: SnowflakeConnection, schema: str, tmp_path: Path
 ) -> None:
@@ -35,8 +41,7 @@ def test_a_client_that_ends_in_the_middle_of_put(
     cursor = connection.cursor()
     cursor.execute("CREATE STAGE LOADS")
     cursor.execute("CREATE TABLE ROWS_READ (N NUMBER)")
-    parameters = json.dumps(warehouse.connection_parameters)
-    assert subprocess.run([sys.executable, "-c", CLIENT, parameters, put]).returncode == 9
+    ended_in_the_middle(warehouse, put)
     (left,) = (warehouse.home.path / "stages" / "named").glob("*/rows.csv")
     assert left.stat().st_size == source.stat().st_size
 
