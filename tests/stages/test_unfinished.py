@@ -14,7 +14,7 @@ from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import OperationalError
 
 from polynya.server.local import Warehouse
-from polynya.stages.unfinished import is_unfinished
+from polynya.stages.unfinished import clear, is_unfinished
 
 # A client that ends when it has made the file and is about to write its rows.
 CLIENT = """
@@ -65,3 +65,19 @@ def test_whole_files_are_finished(tmp_path: Path) -> None:
         half.truncate(200_000)
         half.write(b"x" * 100_000)
     assert is_unfinished(file, file.stat())
+
+
+@pytest.mark.parametrize(
+    ("written", "age", "stays"), [(0, 1, True), (0, 60, False), (100_000, 60, True), (100_000, 3600, False)]
+)
+def test_what_may_still_be_written_stays(tmp_path: Path, written: int, age: float, stays: bool) -> None:
+    (tmp_path / "whole").write_bytes(b"x" * 200_000)
+    half = tmp_path / "half"
+    with half.open("wb+") as file:
+        file.truncate(200_000)
+        file.write(b"x" * written)
+    for path in (half, tmp_path / "whole"):
+        os.utime(path, (time.time() - age,) * 2)
+    clear(tmp_path)
+    assert half.exists() is stays
+    assert (tmp_path / "whole").exists()

@@ -322,7 +322,6 @@ class StageStore:
             raise compilation_error(1008, "0A000", "PUT and GET are not supported for external stages.")
         folder = self._inside(location.root, location.path)
         folder.mkdir(parents=True, exist_ok=True)
-        unfinished.clear(folder)  # or the client would not replace them
         return folder
 
     def _list_local(self, location: StageLocation) -> list[StagedFile]:

@@ -7,14 +7,18 @@ client was ended, never will be. (Of several parts, each of many megabytes, the 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import stat
 import time
 from pathlib import Path
 
 _BLOCK = 512  # bytes, the unit of st_blocks
-# Seconds after its last change in which a file may still be written.
-_WRITING_SECONDS = 5.0
+# Seconds after its last change in which a file may still be written: before its first byte, and in the middle of a write, which
+# may take long on a slow disk and changes the file's time at its beginning only.
+_BEGINNING_SECONDS = 5.0
+_WRITING_SECONDS = 600.0
 
 
 def is_unfinished(path: Path, status: os.stat_result) -> bool:
@@ -38,8 +42,13 @@ def clear(folder: Path) -> None:
     """Deletes from a folder what clients that were ended have left."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_file(follow_symlinks=False):
-                status = entry.stat(follow_symlinks=False)
-                quiet = time.time() - status.st_mtime > _WRITING_SECONDS
-                if quiet and is_unfinished(Path(entry.path), status):
-                    Path(entry.path).unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # another client was quicker
+                _clear_one(Path(entry.path), entry.stat(follow_symlinks=False))
+
+
+def _clear_one(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode) or not is_unfinished(path, status):
+        return
+    patience = _WRITING_SECONDS if status.st_blocks else _BEGINNING_SECONDS
+    if time.time() - status.st_mtime > patience:
+        path.unlink()

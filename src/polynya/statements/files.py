@@ -14,6 +14,7 @@ from typing import Any
 from polynya.dialect.binds import Binds
 from polynya.dialect.tokens import TokenStream, tokenize
 from polynya.errors import SnowflakeError, compilation_error, syntax_error
+from polynya.stages import unfinished
 from polynya.stages.location import read_unquoted
 from polynya.stages.store import StageLocation
 from polynya.statements.base import Execution
@@ -158,6 +159,7 @@ def _put(execution: Execution, source: str, place: str, options: dict[str, Any],
     if describe_only:
         return result
     folder = execution.stages.upload_folder(location)
+    unfinished.clear(folder)  # or the client would say SKIPPED of them
     result.transfer = {
         "command": "UPLOAD",
         "src_locations": [_local(source)],
