@@ -24,6 +24,7 @@ from typing import Any
 
 from polynya import __version__
 from polynya.home import Home, HomeError, free_port
+from polynya.stages.uploads import Uploads
 
 NOTE = "backup.json"
 _FORM = 1
@@ -185,8 +186,12 @@ def _ask(home: Home, scratch: Path) -> dict[str, Any]:
 def _sources(home: Home, scratch: Path) -> list[tuple[Path, Path, int]]:
     """(file, its place in the backup, its mode) of all that is copied."""
     found = [(path, path.relative_to(scratch)) for path in _files(scratch)]
+    # What has been PUT is moved to its place, as the server would: the rest may be half written and is left out.
+    uploads = Uploads(home.path / "stages")
+    uploads.receive(home.path / "stages")
     for name in (*_SECRET_FOLDERS, *_FOLDERS):
-        found += [(path, path.relative_to(home.path)) for path in _files(home.path / name)]
+        files = (path for path in _files(home.path / name) if uploads.folder not in path.parents)
+        found += [(path, path.relative_to(home.path)) for path in files]
     found += [(home.path / name, Path(name)) for name in _SECRET_FILES if (home.path / name).is_file()]
     return [(path, place, _mode(place)) for path, place in found]
 

@@ -144,11 +144,16 @@ def test_what_a_backup_holds(warehouse: Warehouse, tmp_path: Path) -> None:
         number = one(own, "SELECT numbers.NEXTVAL")
         own.execute("DELETE FROM right_side WHERE id = 0")
         query_id = own.sfqid
+    half = warehouse.home.path / "stages" / "uploads" / "0123456789abcdef" / "named" / "1" / "half.csv"
+    half.parent.mkdir(parents=True)
+    with half.open("wb") as file:
+        file.truncate(1000)
     (warehouse.home.path / "stages" / "out").symlink_to("/etc")
     back_up(warehouse.home, tmp_path / "backup")
     (warehouse.home.path / "stages" / "out").unlink()
     for path in (tmp_path / "backup").rglob("*"):
         assert not path.is_symlink()
+        assert path.name not in ("half.csv", "uploads"), "a PUT that has not ended"
     for name in ("connections.toml", "catalog.sqlite", "lake.ducklake", "history.sqlite", NOTE):
         assert stat.S_IMODE((tmp_path / "backup" / name).stat().st_mode) == 0o600, name
     assert stat.S_IMODE((tmp_path / "backup").stat().st_mode) == 0o700

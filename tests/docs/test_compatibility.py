@@ -14,9 +14,7 @@ from snowflake.connector import SnowflakeConnection
 from snowflake.connector.cursor import SnowflakeCursor
 from snowflake.connector.errors import ProgrammingError
 
-from polynya.server.local import Warehouse
 from polynya.storage.engine import Engine
-from tests.stages.test_unfinished import ended_in_the_middle
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "compatibility.md"
 
@@ -161,16 +159,14 @@ def test_server_files(nobody: SnowflakeCursor, tmp_path: Path) -> None:
         nobody.execute(read)
 
 
-def test_put_in_place(warehouse: Warehouse, connection: SnowflakeConnection, schema: str, tmp_path: Path) -> None:
+def test_put_overwrites(connection: SnowflakeConnection, tmp_path: Path) -> None:
     cursor = connection.cursor()
     cursor.execute("CREATE STAGE files")
     source = tmp_path / "rows.csv"
-    source.write_text("1\n" * 5000)
-    put = f"PUT file://{source} @{schema}.files AUTO_COMPRESS = FALSE OVERWRITE = TRUE"
-    cursor.execute(put)
-    assert len(_rows(cursor, "LIST @files")) == 1
-    ended_in_the_middle(warehouse, put)
-    assert _rows(cursor, "LIST @files") == []
+    for content in ("1\n", "11\n"):
+        source.write_text(content)
+        assert _rows(cursor, f"PUT file://{source} @files AUTO_COMPRESS = FALSE")[0][6] == "UPLOADED"
+    assert _rows(cursor, "LIST @files")[0][1] == 3
 
 
 def test_temporary_past(connection: SnowflakeConnection) -> None:

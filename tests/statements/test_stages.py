@@ -138,6 +138,7 @@ def test_paths_stay_in_their_stage(run: Run, folder: Path, location: str) -> Non
 def test_a_link_out_of_a_stage_leads_nowhere(run: Run, folder: Path, warehouse: Any) -> None:
     run("CREATE STAGE st")
     run(f"PUT file://{folder}/a.csv @st AUTO_COMPRESS = FALSE")
+    run("LIST @st")
     staged = next(path for path in warehouse.home.path.glob("stages/named/*/a.csv") if path.read_text() == "a.csv\n")
     (staged.parent / "out").symlink_to(folder)
     (staged.parent / "out.csv").symlink_to(folder / "b.csv")
@@ -155,7 +156,7 @@ def test_temporary_stages_end_with_their_session(
     first = connect(database=database, schema=name)
     first.cursor().execute("CREATE TEMP STAGE ts")
     first.cursor().execute(f"PUT file://{folder}/a.csv @ts")
-    before = list(warehouse.home.path.glob("stages/temporary/*/a.csv.gz"))
+    before = list(warehouse.home.path.glob("stages/**/temporary/*/a.csv.gz"))
     assert before
     other = connect(database=database, schema=name).cursor()
     with pytest.raises(ProgrammingError, match="does not exist"):

@@ -20,7 +20,7 @@ from polynya.server.parameters import Reported
 from polynya.server.reply import error_reply
 from polynya.server.rowtype import row_type
 from polynya.server.style import Style
-from polynya.server.transfer import for_remote
+from polynya.server.transfer import for_client
 from polynya.session.results import StoredResult
 from polynya.types.resultset import ResultSet, StatementType
 
@@ -188,7 +188,7 @@ def _data(query: Query, result: StoredResult | ResultSet, base_url: str, local: 
         return data
     data["total"] = data["returned"] = result.rows
     if result.transfer is not None:
-        data.update(result.transfer if local else for_remote(result.transfer, base_url))
+        data.update(for_client(result.transfer, base_url, local))
         return data
     if result.statement_type == StatementType.MULTI_STATEMENT:
         children = [query.session.account.results.get(child) for child in result.child_query_ids]

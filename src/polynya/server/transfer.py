@@ -1,7 +1,8 @@
-"""PUT and GET of clients on other machines.
+"""Where the clients of PUT and GET find a stage.
 
-A client on this machine copies files to and from a stage's folder itself. Others get signed addresses of this server,
-in the form that drivers know from Google's storage: one PUT or GET of the plain bytes a file.
+A client on this machine copies files itself: from a stage's folder, and to a folder of the PUT's own. Others, and those
+whose files are not seen here, get signed addresses of this server, in the form that drivers know from Google's storage:
+one PUT or GET of the plain bytes a file.
 """
 
 from __future__ import annotations
@@ -37,6 +38,25 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def for_client(transfer: dict[str, Any], base_url: str, local: bool) -> dict[str, Any]:
+    """A PUT's or GET's answer for one client.
+
+    Args:
+        transfer: ``data`` of the answer; its ``stageInfo`` has the stage's folder.
+        base_url: of this server as the client reaches it.
+        local: whether the client runs on this machine.
+    """
+    answer = {name: value for name, value in transfer.items() if name != "uploadFolder"}
+    if not local:
+        return for_remote(answer, base_url)
+    if transfer["command"] == "DOWNLOAD":
+        return answer
+    folder = transfer["uploadFolder"]
+    if folder is None:
+        return for_remote(answer, base_url)
+    return {**answer, "stageInfo": {**transfer["stageInfo"], "location": folder}}
 
 
 def for_remote(transfer: dict[str, Any], base_url: str) -> dict[str, Any]:

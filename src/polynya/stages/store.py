@@ -20,8 +20,9 @@ from polynya.catalog.context import Context
 from polynya.catalog.model import Stage, Table
 from polynya.catalog.rights import require, require_account
 from polynya.errors import SnowflakeError, compilation_error, unsupported
-from polynya.stages import s3, unfinished
+from polynya.stages import s3
 from polynya.stages.location import Location, checked_path, parse_location
+from polynya.stages.uploads import Uploads
 from polynya.stages.workspace import Workspace
 
 _CHECKSUMS = 20_000
@@ -111,8 +112,9 @@ class StageStore:
         self.imports = Workspace(home / "tmp" / "imports")
         self._checksums: OrderedDict[tuple[str, int, int], str] = OrderedDict()
         self._lock = threading.Lock()
+        self.uploads = Uploads(self.root)
         # No session outlives the server, so no temporary stage does.
-        shutil.rmtree(self.root / "temporary", ignore_errors=True)
+        self._delete("temporary")
 
     # --- stages -----------------------------------------------------------------------------------------------------
 
@@ -125,15 +127,15 @@ class StageStore:
     def drop(self, stage: Stage) -> None:
         """Removes the files of a dropped internal stage."""
         if stage.directory:
-            shutil.rmtree(self.root / stage.directory, ignore_errors=True)
+            self._delete(stage.directory)
 
     def drop_table(self, table_id: int) -> None:
         """Removes the files in a dropped table's stage."""
-        shutil.rmtree(self.root / "tables" / str(table_id), ignore_errors=True)
+        self._delete(f"tables/{table_id}")
 
     def drop_user(self, name: str) -> None:
         """Removes the files in a dropped user's stage: another user of the name must not find them."""
-        shutil.rmtree(self.root / _users_folder(name), ignore_errors=True)
+        self._delete(_users_folder(name))
 
     def drop_temporary(self, context: Context) -> None:
         """Removes the files of a session's temporary stages and tables."""
@@ -201,6 +203,10 @@ class StageStore:
                 prefix, path = bucket, url[len(bucket) :]
             return StageLocation(stage, prefix, None, prefix, path, options)
         raise unsupported(f"storage address {scheme}://")
+
+    def _delete(self, folder: str) -> None:
+        self.uploads.forget(self.root / folder)
+        shutil.rmtree(self.root / folder, ignore_errors=True)
 
     def _folder(self, name: str) -> Path:
         folder = self.root / name
@@ -295,6 +301,7 @@ class StageStore:
             source.unlink()
             path = None
         else:
+            self.uploads.receive(location.root)
             path = self._inside(location.root, relative)
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -313,13 +320,14 @@ class StageStore:
                 self._prune(file.path.parent, location.root)
 
     def upload_folder(self, location: StageLocation) -> Path:
-        """The folder on this machine into which a client PUTs files: the location's path is a folder.
+        """The folder of a location on this machine, for PUT and GET: the location's path is a folder.
 
         Raises:
             SnowflakeError: for an external stage.
         """
         if location.root is None or location.is_external:
             raise compilation_error(1008, "0A000", "PUT and GET are not supported for external stages.")
+        self.uploads.receive(location.root)
         folder = self._inside(location.root, location.path)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -327,6 +335,7 @@ class StageStore:
     def _list_local(self, location: StageLocation) -> list[StagedFile]:
         root = location.root
         assert root is not None
+        self.uploads.receive(root)
         # Only the part of the path up to its last slash is certain to be a folder.
         start = root / location.path[: location.path.rfind("/") + 1]
         found: list[StagedFile] = []
@@ -346,14 +355,13 @@ class StageStore:
                     status = full.stat()
                 except FileNotFoundError:
                     continue
-                if not location.is_external and unfinished.is_unfinished(full, status):
-                    continue
                 modified = datetime.fromtimestamp(status.st_mtime, UTC)
                 found.append(StagedFile(location.prefix + relative, relative, status.st_size, modified, full))
         return found
 
     def _local_file(self, location: StageLocation, root: Path) -> StagedFile | None:
         """The file at a location's path, without a look at its neighbours."""
+        self.uploads.receive(root)
         path = root / location.path
         if location.path.endswith("/") or (path.name.startswith(".") and path.name.endswith(".part")):
             return None
@@ -363,7 +371,7 @@ class StageStore:
             status = path.stat()
         except OSError:
             return None
-        if not stat.S_ISREG(status.st_mode) or (not location.is_external and unfinished.is_unfinished(path, status)):
+        if not stat.S_ISREG(status.st_mode):
             return None
         modified = datetime.fromtimestamp(status.st_mtime, UTC)
         return StagedFile(location.prefix + location.path, location.path, status.st_size, modified, path)

@@ -14,9 +14,9 @@ from typing import Any
 from polynya.dialect.binds import Binds
 from polynya.dialect.tokens import TokenStream, tokenize
 from polynya.errors import SnowflakeError, compilation_error, syntax_error
-from polynya.stages import unfinished
 from polynya.stages.location import read_unquoted
 from polynya.stages.store import StageLocation
+from polynya.stages.uploads import readable_sources
 from polynya.statements.base import Execution
 from polynya.statements.format_options import read_options
 from polynya.types.resultset import Column, ResultSet, StatementType, rows
@@ -158,11 +158,12 @@ def _put(execution: Execution, source: str, place: str, options: dict[str, Any],
     result = rows(_PUT_COLUMNS, [], StatementType.UNKNOWN)
     if describe_only:
         return result
+    pattern = _local(source)
     folder = execution.stages.upload_folder(location)
-    unfinished.clear(folder)  # or the client would say SKIPPED of them
+    files = readable_sources(pattern)
     result.transfer = {
         "command": "UPLOAD",
-        "src_locations": [_local(source)],
+        "src_locations": [pattern],
         "parallel": int(options.get("PARALLEL", _PARALLEL["PUT"])),
         "threshold": 209_715_200,
         "autoCompress": _flag(options.get("AUTO_COMPRESS", True)),
@@ -172,6 +173,8 @@ def _put(execution: Execution, source: str, place: str, options: dict[str, Any],
         "encryptionMaterial": None,
         "operation": "Node",
         "stageInfo": _stage_info(str(folder)),
+        # Where a client on this machine writes the files itself; None if it is to send them.
+        "uploadFolder": str(execution.stages.uploads.begin(folder, files)) if files else None,
     }
     return result
 
