@@ -115,18 +115,6 @@ def nobody(connection: SnowflakeConnection) -> Iterator[SnowflakeCursor]:
     cursor.execute("DROP ROLE nobody")
 
 
-def test_undrop_grants(nobody: SnowflakeCursor) -> None:
-    for statement in (
-        "GRANT SELECT ON TABLE secret TO ROLE nobody",
-        "DROP TABLE secret",
-        "UNDROP TABLE secret",
-        "USE ROLE nobody",
-    ):
-        nobody.execute(statement)
-    with pytest.raises(ProgrammingError, match="does not exist or not authorized"):
-        nobody.execute("SELECT * FROM secret")
-
-
 def test_grantors(nobody: SnowflakeCursor) -> None:
     for statement in (
         "GRANT SELECT ON TABLE secret TO ROLE nobody", "GRANT MANAGE GRANTS ON ACCOUNT TO ROLE nobody", "USE ROLE nobody",

@@ -490,8 +490,13 @@ class Catalog:
         """Who was given something on an object (its full name), or a role (kind ROLE)."""
         return [grant for grant in self.grants() if (grant.on_kind, grant.on_name) == (kind, name) and not grant.future]
 
-    def rename_in_grants(self, kind: str, old: str, new: str | None) -> None:
-        """Follows an object's renaming in the grants on it and on what lies in it; None: it is gone."""
+    def rename_in_grants(self, kind: str, old: str, new: str | None) -> list[Grant]:
+        """Follows an object's renaming in the grants on it and on what lies in it; None: it is gone.
+
+        Returns:
+            The grants that are gone with it.
+        """
+        gone = []
         with self._lock:
             for grant in self.grants():
                 changed = privileges.renamed(grant, kind, old, new)
@@ -499,6 +504,9 @@ class Catalog:
                     self.revoke(grant)
                     if changed is not None:
                         self.grant(changed)
+                    else:
+                        gone.append(grant)
+        return gone
 
     def roles_of(self, user: str) -> list[str]:
         """The roles a user may use: granted ones, those they inherit, and PUBLIC."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from polynya.catalog import dropped_grants
 from polynya.catalog.kinds import is_temporary, sql_kind
 from polynya.catalog.model import CatalogObject
 from polynya.catalog.store import Catalog
@@ -28,7 +29,7 @@ def require_create(execution: Execution, kind: str, parent: int) -> None:
 
 
 def bring_back(execution: Execution, item: CatalogObject) -> None:
-    """Undrops an object.
+    """Undrops an object, with the grants on it.
 
     Raises:
         SnowflakeError: 003001 for another role's, or where the role may not create such an object; 002002 if its name is
@@ -36,7 +37,9 @@ def bring_back(execution: Execution, item: CatalogObject) -> None:
     """
     execution.require("OWNERSHIP", item)
     require_create(execution, sql_kind(item), item.parent)
-    execution.context.catalog.undrop(item)
+    catalog = execution.context.catalog
+    catalog.undrop(item)
+    dropped_grants.bring_back(catalog, item)
 
 
 def hand_over(catalog: Catalog, owner: str, to: str) -> None:

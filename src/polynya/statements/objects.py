@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from polynya.catalog import rights
+from polynya.catalog import dropped_grants, rights
 from polynya.catalog.imported import imported_from, read_only, share_of
 from polynya.catalog.kinds import depth_of, is_temporary, key_of, kind_of, sql_kind
 from polynya.catalog.model import CatalogObject, Database, Role, Schema, Table
@@ -200,7 +200,7 @@ def put(
         return
     catalog.add(item, replaces=replaced)
     if replaced is not None and not copy_grants:
-        catalog.rename_in_grants(sql_kind(replaced), catalog.grant_name(replaced), None)
+        dropped_grants.lay_aside(catalog, replaced)
     _apply_future_grants(catalog, item)
 
 
@@ -235,14 +235,14 @@ def remove(execution: Execution, item: CatalogObject) -> None:
             execution.connection.execute(f"DROP TABLE IF EXISTS {stored}")
         return
     execution.require("OWNERSHIP", item)
-    name = catalog.grant_name(item)
     if share_of(item):  # it cannot come back
+        catalog.rename_in_grants(sql_kind(item), catalog.grant_name(item), None)
         catalog.show_imported(item, [])
         catalog.purge([item])
-    else:
-        check_not_imported(execution, item)
-        catalog.drop(item)
-    catalog.rename_in_grants(sql_kind(item), name, None)
+        return
+    check_not_imported(execution, item)
+    catalog.drop(item)
+    dropped_grants.lay_aside(catalog, item)
 
 
 def rename(execution: Execution, item: CatalogObject, parts: list[str]) -> None:

@@ -1,0 +1,48 @@
+"""The grants on a dropped object, which come back with it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from polynya.catalog import privileges
+from polynya.catalog.granted import object_of
+from polynya.catalog.kinds import sql_kind
+from polynya.catalog.model import CatalogObject, Grant
+from polynya.catalog.store import Catalog
+
+_OPTION = "GRANTS_WHEN_DROPPED"
+_FIELDS = ("privilege", "on_kind", "on_name", "to_kind", "to_name", "grant_option", "granted_by", "future")
+
+
+def lay_aside(catalog: Catalog, item: CatalogObject) -> None:
+    """Takes away the grants on a dropped object and on what lies in it, and keeps them with it.
+
+    Those to shares are not kept: what others may read is decided anew.
+    """
+    name = catalog.grant_name(item)
+    gone = [grant for grant in catalog.rename_in_grants(sql_kind(item), name, None) if grant.to_kind != "SHARE"]
+    if gone or _OPTION in item.options:  # a clone has its origin's options
+        grants = [{field: getattr(grant, field) for field in _FIELDS} for grant in gone]
+        kept = {"name": name, "at": datetime.now(UTC).isoformat(), "grants": grants}
+        item.options = {**item.options, _OPTION: kept}
+        catalog.update(item)
+
+
+def bring_back(catalog: Catalog, item: CatalogObject) -> None:
+    """Gives an undropped object the grants it had, to those who are still there."""
+    kept = item.options.get(_OPTION)
+    if not kept:
+        return
+    item.options = {name: value for name, value in item.options.items() if name != _OPTION}
+    catalog.update(item)
+    # What it lies in may have got another name meanwhile.
+    kind, old, new = sql_kind(item), kept["name"], catalog.grant_name(item)
+    then = datetime.fromisoformat(kept["at"])
+    renamed = (privileges.renamed(Grant(**grant), kind, old, new) for grant in kept["grants"])
+    catalog.grant(*(grant for grant in renamed if grant is not None and _was_there(catalog, grant, then)))
+
+
+def _was_there(catalog: Catalog, grant: Grant, then: datetime) -> bool:
+    """Whether who was given something is no other of the same name."""
+    holder = object_of(catalog, grant.to_kind, grant.to_name)
+    return holder is not None and holder.created_on <= then
