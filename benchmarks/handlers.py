@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -22,7 +21,7 @@ from snowflake.snowpark.types import (
     StructType,
 )
 
-from idle import resident_megabytes
+from idle import Peak, resident_megabytes
 from polynya.server.local import Warehouse
 from report import Figure
 from timing import in_turn, median, seconds
@@ -188,30 +187,8 @@ def _memory(session: Session, home: str, rows: int) -> list[Figure]:
     figures = []
     for name, frame in works.items():
         start = resident_megabytes(home, workers=False)
-        with _Peak(home) as peak:
+        with Peak(home, workers=False) as peak:
             frame.collect()
         label = f"memory above start, {rows // 1_000_000} million rows through a {name}"
         figures.append(Figure(label, max(peak.megabytes - start, 0.0), "MB", limit=1024.0))
     return figures
-
-
-class _Peak:
-    """The largest resident memory of the server while a block runs."""
-
-    def __init__(self, home: str) -> None:
-        self.megabytes = 0.0
-        self._home = home
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> _Peak:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._done.wait(0.05):
-            self.megabytes = max(self.megabytes, resident_megabytes(self._home, workers=False))

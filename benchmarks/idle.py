@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -53,3 +54,29 @@ def resident_megabytes(folder: str, *, workers: bool = True) -> float:
     shown = subprocess.run(["ps", "-A", "-o", "pid=,pgid=,rss="], check=True, capture_output=True, text=True).stdout
     sizes = [tuple(map(int, line.split())) for line in shown.splitlines()]
     return sum(size for pid, group, size in sizes if (group if workers else pid) == address.pid) / 1024
+
+
+class Peak:
+    """The largest memory that a home's server held while a block ran.
+
+    Args:
+        folder, workers: see ``resident_megabytes``.
+    """
+
+    def __init__(self, folder: str, *, workers: bool) -> None:
+        self.megabytes = 0.0
+        self._folder, self._workers = folder, workers
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Peak:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.05):
+            self.megabytes = max(self.megabytes, resident_megabytes(self._folder, workers=self._workers))

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 
 import clients
+import forecasts
 import handlers
 import idle
 import loads
@@ -24,6 +25,7 @@ MEASURES: dict[str, Callable[[bool], list[Figure]]] = {
     "handlers": handlers.measure,
     "memory": memory_of_tables.measure,
     "tabnet": tabnet.measure,
+    "forecasts": forecasts.measure,
     "real": loads.measure_real,
     "synthetic": loads.measure_synthetic,
 }

@@ -137,6 +137,7 @@ def _load_views() -> None:
     from polynya.catalog import (  # noqa: F401
         information_views,
         lineage_views,
+        login_views,
         policy_views,
         tag_references,
         task_views,

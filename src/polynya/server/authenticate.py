@@ -147,6 +147,21 @@ def authenticate(account: Account, attempts: Attempts, data: dict[str, Any]) -> 
     return user, token
 
 
+def factor(data: dict[str, Any]) -> str:
+    """What a login request proves its user by, as LOGIN_HISTORY calls it."""
+    authenticator = str(data.get("AUTHENTICATOR") or "").upper()
+    if authenticator == _KEY_PAIR:
+        return "RSA_KEYPAIR"
+    if authenticator == _ACCESS_TOKEN or str(data.get("PASSWORD") or "").startswith(PREFIX):
+        return _ACCESS_TOKEN
+    return "PASSWORD" if authenticator in _PASSWORD else authenticator
+
+
+def named_user(account: Account, data: dict[str, Any]) -> User | None:
+    """The user that a login request names, rightly or not."""
+    return _user(account, str(data.get("LOGIN_NAME") or ""))
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 

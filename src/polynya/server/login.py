@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from polynya.catalog.context import Context
 from polynya.catalog.model import AccessToken, User
 from polynya.catalog.names import split_name
 from polynya.catalog.parameters import coerce
-from polynya.server.authenticate import Attempts, LoginError, authenticate
+from polynya.errors import SnowflakeError
+from polynya.server.authenticate import Attempts, LoginError, authenticate, factor, named_user
+from polynya.session.login_history import Login
 from polynya.session.session import Session
 
 if TYPE_CHECKING:
     from polynya.session.account import Account
 
 
-def open_session(account: Account, attempts: Attempts, data: dict[str, Any], names: dict[str, str]) -> Session:
-    """Checks a login request and opens its session.
+# LOGIN_HISTORY's words for errors; others are told in the client's words.
+_MESSAGES = {390100: "INCORRECT_USERNAME_PASSWORD", 390144: "JWT_TOKEN_INVALID"}
+# CLIENT_APP_ID -> REPORTED_CLIENT_TYPE
+_CLIENTS = {
+    "PythonConnector": "PYTHON_DRIVER", "PythonSnowpark": "PYTHON_DRIVER", "JDBC": "JDBC_DRIVER", "ODBC": "ODBC_DRIVER",
+    "JavaScript": "JAVASCRIPT_DRIVER", "Go": "GO_DRIVER", ".NET": "DOTNET_DRIVER",
+}  # fmt: skip
+
+
+def log_in(
+    account: Account, attempts: Attempts, data: dict[str, Any], names: dict[str, str], address: str = ""
+) -> Session:
+    """Checks a login request, opens its session, and records it in LOGIN_HISTORY, as it does one that is refused.
 
     Args:
         account: of this server.
         attempts: wrong passwords so far.
         data: the request's ``data``: LOGIN_NAME, PASSWORD, AUTHENTICATOR, TOKEN, SESSION_PARAMETERS ...
         names: of the address: databaseName, schemaName, warehouse, roleName.
+        address: the client's IP address, or "".
 
     Raises:
         LoginError: as ``authenticate``; 390189 for a role that the user does not have.
     """
+    try:
+        session = open_session(account, attempts, data, names)
+    except SnowflakeError as error:
+        user = named_user(account, data)
+        message = _MESSAGES.get(error.code, error.message)
+        account.logins.add(_login(data, address, user.name if user else None, error.code, message))
+        raise
+    account.logins.add(_login(data, address, session.context.user))
+    return session
+
+
+def _login(
+    data: dict[str, Any], address: str, user: str | None, code: int | None = None, message: str | None = None
+) -> Login:
+    client = str(data.get("CLIENT_APP_ID") or "")
+    version = str(data.get("CLIENT_APP_VERSION") or "")
+    return Login(datetime.now(UTC), user, address, _CLIENTS.get(client, "OTHER"), version, factor(data), code, message)
+
+
+def open_session(account: Account, attempts: Attempts, data: dict[str, Any], names: dict[str, str]) -> Session:
+    """Checks a login request and opens its session; see ``log_in``."""
     user, token = authenticate(account, attempts, data)
     context = Context(
         catalog=account.catalog,

@@ -12,7 +12,7 @@ from polynya import SNOWFLAKE_RELEASE, __version__
 from polynya.errors import SnowflakeError
 from polynya.server import door
 from polynya.server.authenticate import LoginError
-from polynya.server.login import open_session
+from polynya.server.login import log_in
 from polynya.server.parameters import login_parameters
 from polynya.server.reply import failure, json_response, parse_body, read_raw, success
 from polynya.server.state import State
@@ -33,13 +33,14 @@ async def login(request: Request) -> Response:
     state = state_of(request)
     body = await body_of(request)
     names = dict(request.query_params)
+    address = request.client.host if request.client else ""
     given = request.scope.get(door.SESSION)  # a procedure's client gets its own session, whoever it says it is
 
     def enter() -> bytes:
         data = body.get("data")
         asked = {**data, "inFlightCtx": body.get("inFlightCtx")} if isinstance(data, dict) else {}
         try:
-            session = given or open_session(state.account, state.attempts, asked, names)
+            session = given or log_in(state.account, state.attempts, asked, names, address)
         except SnowflakeError as error:
             details = error.data if isinstance(error, LoginError) else {}
             code = f"{error.code:06d}"

@@ -19,6 +19,7 @@ from polynya.runtime.pool import Door, Pool
 from polynya.session.accesses import Accesses
 from polynya.session.events import Events
 from polynya.session.history import History
+from polynya.session.login_history import LoginHistory
 from polynya.session.query import Query, cancelled_by_user
 from polynya.session.results import ResultStore, StoredResult
 from polynya.session.session import Session
@@ -72,6 +73,7 @@ class Account:
         self.open_door: Callable[[Session], AbstractContextManager[Door]] | None = None
         self.results = ResultStore(home / "results")
         self.history = History(home / "history.sqlite")
+        self.logins = LoginHistory(home / "logins.sqlite")
         self.accesses = Accesses(home / "access.sqlite", self.catalog)
         self.events = Events(home / "events.sqlite")
         self.tasks = Tasks(self)
@@ -177,6 +179,7 @@ class Account:
         self.runtime.close()
         self.results.close()
         self.history.close()
+        self.logins.close()
         self.accesses.close()
         self.events.close()
         self.tasks.close_history()

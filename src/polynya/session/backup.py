@@ -34,7 +34,7 @@ _PAUSE_SECONDS = 0.05
 _OWN = {"load_history", "stream_offsets"}
 CATALOG = "catalog.sqlite"
 # Records of the past beside the catalog.
-_RECORDS = ("history.sqlite", "access.sqlite", "events.sqlite", "tasks.sqlite")
+_RECORDS = ("history.sqlite", "access.sqlite", "events.sqlite", "tasks.sqlite", "logins.sqlite")
 SCRATCH = "backup-"
 
 

@@ -237,6 +237,10 @@ class Session:
         """The account's statements so far, QUERY_HISTORY's columns, oldest first."""
         return [record.row() for record in self.account.history.records()]
 
+    def logins(self) -> list[dict]:
+        """Logins to the account and attempts at it, LOGIN_HISTORY's columns, oldest first."""
+        return self.account.logins.records()
+
     def log(self, record: LogRecord, resource: str) -> None:
         """Puts what a handler printed or logged into the event table; with RESOURCE_ATTRIBUTES, the engine's text."""
         attributes = encode(record.attributes)

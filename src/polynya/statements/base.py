@@ -73,6 +73,10 @@ class Results(Protocol):
         """The event table's records (``session.events.Event``), oldest first."""
         ...
 
+    def logins(self) -> list[dict[str, Any]]:
+        """Logins to the account and attempts at it: LOGIN_HISTORY's columns by name, oldest first."""
+        ...
+
     def accesses(self) -> list[dict[str, Any]]:
         """What the account's statements read and wrote: ACCESS_HISTORY's columns by name, oldest first."""
         ...

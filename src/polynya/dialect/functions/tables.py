@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -25,6 +26,8 @@ from polynya.dialect.scope import Source, SourceColumn, source_columns
 from polynya.dialect.table_functions import table_function
 from polynya.errors import compilation_error, invalid_argument_types, unsupported
 from polynya.types import variant
+from polynya.types.arrow import arrow_type
+from polynya.types.resultset import Column
 from polynya.types.sqltype import BOOLEAN, INTEGER, NULL, VARCHAR, VARIANT, SqlType
 
 _NO_ITEMS = "NULL::STRUCT(k VARCHAR, i BIGINT, v JSON)[]"
@@ -49,6 +52,19 @@ def argument(call: Call, name: str, position: int) -> exp.Expr | None:
     if name in call.named:
         return call.named[name]
     return call.nodes[position] if position < len(call.nodes) else None
+
+
+def rows_source(call: Call, columns: list[Column], rows: list[tuple]) -> Source:
+    """Rows that are already known as a relation."""
+    arrays = []
+    for index, column in enumerate(columns):
+        values = [row[index] for row in rows]
+        if column.type == INTEGER:
+            values = [None if value is None else Decimal(value) for value in values]
+        arrays.append(pa.array(values, arrow_type(column.type)))
+    found = source_columns(columns)
+    table = pa.Table.from_arrays(arrays, names=[column.stored_as for column in found])
+    return Source(call.binder.add_input(table), found)
 
 
 def _constant(call: Call, name: str, position: int, default: Any) -> Any:

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
-
-import pyarrow as pa
 
 from polynya.catalog import task_graphs, task_views
 from polynya.catalog.model import Task
@@ -21,15 +18,14 @@ from polynya.dialect import casts
 from polynya.dialect.expression import Expr, null, quote_string
 from polynya.dialect.functions.context import text
 from polynya.dialect.functions.system import when_run
-from polynya.dialect.functions.tables import argument
+from polynya.dialect.functions.tables import argument, rows_source
 from polynya.dialect.registry import Call, scalar
-from polynya.dialect.scope import Source, source_columns
+from polynya.dialect.scope import Source
 from polynya.dialect.table_functions import table_function
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import SnowflakeError, compilation_error, invalid_argument_types
-from polynya.types.arrow import arrow_type
 from polynya.types.resultset import Column
-from polynya.types.sqltype import INTEGER, TIMESTAMP_LTZ, VARCHAR
+from polynya.types.sqltype import TIMESTAMP_LTZ, VARCHAR
 
 _MOST = 10_000
 _ARGUMENTS = {
@@ -163,7 +159,7 @@ def task_dependents(call: Call) -> Source:
     last = task_graphs.finalizer(catalog, task)
     tasks += [last] if last is not None else []
     columns = [Column(label, kind) for label, kind, _ in fields]
-    return _rows(call, columns, [tuple(value(item) for _, _, value in fields) for item in tasks])
+    return rows_source(call, columns, [tuple(value(item) for _, _, value in fields) for item in tasks])
 
 
 @table_function(*_ARGUMENTS)
@@ -177,7 +173,7 @@ def task_runs(call: Call) -> Source:
     given = {name: call.binder.expression(node) for name, node in nodes.items() if node is not None}
     columns = task_views.COLUMNS[call.name]
     records = [] if call.binder.results is None else task_views.runs(call.context, call.binder.results.tasks, call.name)
-    source = _rows(call, columns, [task_views.row(record, columns) for record in records])
+    source = rows_source(call, columns, [task_views.row(record, columns) for record in records])
     conditions = _conditions(call, given)
     limit = given["RESULT_LIMIT"].constant if "RESULT_LIMIT" in given else _LIMITS[call.name]
     if not isinstance(limit, int) or not 1 <= limit <= _MOST:
@@ -204,15 +200,3 @@ def _conditions(call: Call, given: dict[str, Expr]) -> list[str]:
     if (error_only is not None and error_only.constant) or (call.name == "COMPLETE_TASK_GRAPHS" and error_only is None):
         conditions.append("\"STATE\" IN ('FAILED', 'CANCELLED')")
     return conditions
-
-
-def _rows(call: Call, columns: list[Column], rows: list[tuple]) -> Source:
-    arrays = []
-    for index, column in enumerate(columns):
-        values = [row[index] for row in rows]
-        if column.type == INTEGER:
-            values = [None if value is None else Decimal(value) for value in values]
-        arrays.append(pa.array(values, arrow_type(column.type)))
-    found = source_columns(columns)
-    table = pa.Table.from_arrays(arrays, names=[column.stored_as for column in found])
-    return Source(call.binder.add_input(table), found)
