@@ -11,9 +11,7 @@ from polynya.server.local import Warehouse
 from tests.access.people.conftest import PASSWORD, Login, Person, refused, rows
 
 BY_USER = "SELECT * FROM TABLE(INFORMATION_SCHEMA.LOGIN_HISTORY_BY_USER({}))"
-COLUMNS = (
-    "USER_NAME, CLIENT_IP, REPORTED_CLIENT_TYPE, REPORTED_CLIENT_VERSION, FIRST_AUTHENTICATION_FACTOR, IS_SUCCESS, ERROR_CODE"
-)
+COLUMNS = "USER_NAME, CLIENT_IP, REPORTED_CLIENT_TYPE, REPORTED_CLIENT_VERSION, FIRST_AUTHENTICATION_FACTOR, IS_SUCCESS, ERROR_CODE"
 
 
 def test_logins(connection: SnowflakeConnection, login: Login, person: Person) -> None:
