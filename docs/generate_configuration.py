@@ -104,6 +104,7 @@ OBJECTS = {
     "LOG_LEVEL": "from which severity on events of handlers are kept",
     "MAX_DATA_EXTENSION_TIME_IN_DAYS": "days for which changes that a stream has not read are kept beyond that",
     "MIN_DATA_RETENTION_TIME_IN_DAYS": "the account's: no object keeps its past for less",
+    "NETWORK_POLICY": "the account's: from which addresses those users come in who have no policy of their own",
     "QUOTED_IDENTIFIERS_IGNORE_CASE": "the account's: whether names in double quotes are taken as upper case",
     "SUSPEND_TASK_AFTER_NUM_FAILURES": "after so many failures in a row a task is suspended; 0 for never",
     "USER_TASK_TIMEOUT_MS": "milliseconds that a run of a task may take",

@@ -124,6 +124,7 @@ OBJECT_DEFAULTS: dict[str, Parameter] = {
     ),
     "MIN_DATA_RETENTION_TIME_IN_DAYS": Parameter(0, "Minimum number of days for which the account retains old data"),
     "METRIC_LEVEL": Parameter("NONE", "METRIC_LEVEL value to control whether to emit metrics to Event Table"),
+    "NETWORK_POLICY": Parameter("", "Network policy assigned for the given target"),
     "QUOTED_IDENTIFIERS_IGNORE_CASE": Parameter(False, "If true, the case of quoted identifiers is ignored"),
     "REPLACE_INVALID_CHARACTERS": Parameter(False, "Replaces invalid characters in Iceberg tables and external tables"),
     "STORAGE_SERIALIZATION_POLICY": Parameter(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from polynya.catalog.context import Context
 from polynya.catalog.model import AccessToken, User
 from polynya.catalog.names import split_name
+from polynya.catalog.network_policies import is_allowed
 from polynya.catalog.parameters import coerce
 from polynya.errors import SnowflakeError
 from polynya.server.authenticate import Attempts, LoginError, authenticate, factor, named_user
@@ -43,7 +44,7 @@ def log_in(
         LoginError: as ``authenticate``; 390189 for a role that the user does not have.
     """
     try:
-        session = open_session(account, attempts, data, names)
+        session = open_session(account, attempts, data, names, address)
     except SnowflakeError as error:
         user = named_user(account, data)
         message = _MESSAGES.get(error.code, error.message)
@@ -51,6 +52,20 @@ def log_in(
         raise
     account.logins.add(_login(data, address, session.context.user))
     return session
+
+
+def check_address(account: Account, user: str, address: str) -> None:
+    """Refuses a request from where the user's or the account's network policy lets nobody in.
+
+    Raises:
+        LoginError: 390422.
+    """
+    if not is_allowed(account.catalog, account.catalog.child(0, "USER", user), address):
+        raise LoginError(
+            390422,
+            f"Incoming request with IP/Token {address} is not allowed to access Snowflake. "
+            "Contact your account administrator.",
+        )
 
 
 def _login(
@@ -61,9 +76,12 @@ def _login(
     return Login(datetime.now(UTC), user, address, _CLIENTS.get(client, "OTHER"), version, factor(data), code, message)
 
 
-def open_session(account: Account, attempts: Attempts, data: dict[str, Any], names: dict[str, str]) -> Session:
+def open_session(
+    account: Account, attempts: Attempts, data: dict[str, Any], names: dict[str, str], address: str = ""
+) -> Session:
     """Checks a login request and opens its session; see ``log_in``."""
     user, token = authenticate(account, attempts, data)
+    check_address(account, user.name, address)
     context = Context(
         catalog=account.catalog,
         session_id=0,
@@ -73,6 +91,7 @@ def open_session(account: Account, attempts: Attempts, data: dict[str, Any], nam
         client={
             "CLIENT_APP_ID": str(data.get("CLIENT_APP_ID") or ""),
             "CLIENT_APP_VERSION": str(data.get("CLIENT_APP_VERSION") or ""),
+            "CLIENT_IP": address,
             **(data.get("CLIENT_ENVIRONMENT") or {}),
         },
     )

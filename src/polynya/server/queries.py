@@ -17,6 +17,8 @@ from starlette.responses import Response
 
 from polynya.dialect.binds import read_binds
 from polynya.errors import SnowflakeError
+from polynya.server import door
+from polynya.server.login import check_address
 from polynya.server.reply import (
     LARGE_BODY,
     error_reply,
@@ -44,6 +46,8 @@ async def query_request(request: Request) -> Response:
     """POST /queries/v1/query-request."""
     state = state_of(request)
     session = state.tokens.session(request.headers.get("authorization"))
+    if request.client is not None and door.SESSION not in request.scope:
+        check_address(state.account, session.context.user, request.client.host)
     raw = await read_raw(request)
     encoding = request.headers.get("content-encoding", "")
     if len(raw) > LARGE_BODY:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from polynya.catalog.network_policies import PARAMETER
 from polynya.catalog.parameters import DEFAULTS, EVENT_TABLE, OBJECT_DEFAULTS, coerce
 from polynya.catalog.retention import DAYS, LEAST_DAYS, check_days
 from polynya.catalog.tags import account_tags, set_account_tags
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import compilation_error, invalid_value, unsupported
-from polynya.statements import tagging
+from polynya.statements import network_policies, tagging
 from polynya.statements.base import Execution, statement
 from polynya.statements.objects import DONE, read_value
 from polynya.types.resultset import ResultSet, StatementType, status
@@ -71,6 +72,8 @@ def alter_account(execution: Execution, stream: TokenStream) -> ResultSet:
     if stream.accept("SET"):
         given = read_parameters(stream)
         for name, value in {name: check(name, value, "ACCOUNT") for name, value in given.items()}.items():
+            if name == PARAMETER and value:
+                value = network_policies.check_activation(execution, str(value), None)
             catalog.set_account_parameter(name, value)
     elif stream.accept("UNSET"):
         for name in _names(stream):

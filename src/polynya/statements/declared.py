@@ -10,7 +10,7 @@ from typing import Any
 from polynya.catalog.model import GenericObject
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import unsupported
-from polynya.statements import objects, tagging
+from polynya.statements import network_policies, objects, tagging
 from polynya.statements.base import Execution, statement
 from polynya.types.resultset import ResultSet, status
 
@@ -51,6 +51,8 @@ def create(execution: Execution, stream: TokenStream) -> ResultSet:
     if written != kind:
         item.options["INTEGRATION_KIND"] = written.removesuffix(" INTEGRATION")
     _read_properties(execution, stream, item)
+    if kind == network_policies.KIND:
+        network_policies.check_policy(execution, item)
     # A secret's value is not kept with the statement's text.
     item.text = "" if kind == "SECRET" else stream.text
     objects.put(execution, item, existing.replaced)
@@ -86,6 +88,8 @@ def alter(execution: Execution, stream: TokenStream) -> ResultSet:
         item = catalog.get(context, kind, parts)
     with objects.editing(execution, item):
         _alter(execution, stream, item)
+        if kind == network_policies.KIND:
+            network_policies.check_policy(execution, item)
     return objects.done()
 
 
@@ -122,6 +126,8 @@ def drop(execution: Execution, stream: TokenStream) -> ResultSet:
         if if_exists:
             return status(f"Drop statement executed successfully ({parts[-1]} already dropped).")
         item = catalog.get(context, kind, parts)
+    if kind == network_policies.KIND:
+        network_policies.check_unused(catalog, item)
     objects.remove(execution, item)
     return status(f"{item.name} successfully dropped.")
 

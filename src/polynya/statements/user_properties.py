@@ -12,11 +12,12 @@ from datetime import timedelta
 from typing import Any
 
 from polynya.catalog.model import User
+from polynya.catalog.network_policies import PARAMETER
 from polynya.catalog.parameters import DEFAULTS
 from polynya.catalog.passwords import hash_password, weakness
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import SnowflakeError, already_exists, compilation_error, invalid_value
-from polynya.statements import objects
+from polynya.statements import network_policies, objects
 from polynya.statements.alter_session import check
 from polynya.statements.base import Execution
 
@@ -106,6 +107,8 @@ def _set(execution: Execution, user: User, name: str, value: Any, new: bool) -> 
         user.locked_until = objects.now() + timedelta(minutes=minutes) if minutes else None
     elif name == "DEFAULT_SECONDARY_ROLES":
         user.options[name] = _secondary_roles(value)
+    elif name == PARAMETER and value:
+        user.options[name] = network_policies.check_activation(execution, str(value), user)
     elif name == "COMMENT" or name in _OTHER:
         objects.set_properties(user, {name: value})
     elif name in DEFAULTS:

@@ -7,6 +7,7 @@ from typing import Any
 
 from polynya.catalog import rights
 from polynya.catalog.model import CatalogObject
+from polynya.catalog.network_policies import PARAMETER
 from polynya.catalog.parameters import DEFAULTS, OBJECT_DEFAULTS, Parameter
 from polynya.catalog.retention import LEAST_DAYS
 from polynya.dialect.tokens import TokenStream
@@ -137,7 +138,9 @@ def _of_object(execution: Execution, item: CatalogObject, kind: str) -> list[_Sh
     chain.append(("ACCOUNT", catalog.account_parameters))
     known = {**DEFAULTS, **OBJECT_DEFAULTS, "MAX_CONCURRENCY_LEVEL": Parameter(8)}
     found = []
-    for name in _OBJECT_PARAMETERS.get(kind, tuple(name for name in OBJECT_DEFAULTS if name != LEAST_DAYS)):
+    for name in _OBJECT_PARAMETERS.get(
+        kind, tuple(name for name in OBJECT_DEFAULTS if name not in (LEAST_DAYS, PARAMETER))
+    ):
         parameter = known[name]
         level, value = "", parameter.value
         for where, options in chain:
