@@ -94,6 +94,27 @@ def test_identities_and_sequences(client: Client) -> None:
     assert client("SELECT * FROM t ORDER BY c") == [(5, 10, 1), (6, 12, 3)]
 
 
+def test_defaults_draw_from_the_sequence_that_was_cloned_too(client: Client, schema: str) -> None:
+    database, _, name = schema.partition(".")
+    client("CREATE SEQUENCE s")
+    client("CREATE TABLE t (a INT DEFAULT s.NEXTVAL, b INT)")
+    client("INSERT INTO t (b) VALUES (1)")
+    client(f"CREATE SCHEMA {name}_C CLONE {name}")
+    client(f"CREATE TABLE alone CLONE {schema}.t")  # goes on drawing from the origin's
+    assert client("SHOW COLUMNS IN TABLE t")[0][5] == f"{schema}_C.S.NEXTVAL"
+    client(f"CREATE SCHEMA {name}_E")  # whatever the session's own schema is
+    for table in ("C.t", "C.alone", "C.t"):
+        client(f"INSERT INTO {name}_{table} (b) VALUES (2)")
+    client(f"ALTER SEQUENCE {schema}.s RENAME TO {schema}.renamed")
+    client(f"INSERT INTO {schema}.t (b) VALUES (3)")
+    assert client(f"SELECT a FROM {name}_C.t ORDER BY a") == [(1,), (2,), (3,)]
+    assert client(f"SELECT a FROM {name}_C.alone ORDER BY a") == [(1,), (2,)]
+    assert client(f"SELECT a FROM {schema}.t ORDER BY a") == [(1,), (3,)]
+    client(f"DROP SEQUENCE {schema}.renamed")
+    with pytest.raises(ProgrammingError, match="Sequence 'S' does not exist or not authorized"):
+        client(f"INSERT INTO {schema}.t (b) VALUES (4)")
+
+
 def test_like_takes_no_rows(client: Client) -> None:
     client("CREATE TABLE t (a INT AUTOINCREMENT, b INT NOT NULL DEFAULT 3)")
     client("INSERT INTO t (b) VALUES (1)")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from polynya.catalog import rights
+from polynya.catalog.default_sequences import default_text
 from polynya.catalog.granted import sees_grant
 from polynya.catalog.information_schema import Request, view, view_names
 from polynya.catalog.model import ColumnDef, Routine, Schema, Table, View
@@ -192,7 +193,7 @@ def column_row(request: Request, place: tuple[str, str, str], index: int, column
     )
     name = "TEXT" if kind.name == "VARCHAR" else kind.name
     return (
-        *place, column.name, index, column.default, _yes_no(column.nullable), name, text_length, octets,
+        *place, column.name, index, default_text(request.context.catalog, column), _yes_no(column.nullable), name, text_length, octets,
         kind.precision if is_number else None, 10 if is_number else None, kind.scale if is_number else None,
         kind.precision if moment else None, None, None, None, None, None, None, None, column.collation, None, None, None,
         None, None, None, None, None, None, None, None, "NO", *identity, None, column.comment,

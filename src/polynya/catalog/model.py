@@ -24,6 +24,7 @@ class ColumnDef:
         nullable: False for NOT NULL.
         default: SQL text of the default in Snowflake's dialect, or None.
         autoincrement: (sequence id) of an IDENTITY/AUTOINCREMENT column, or None.
+        sequence: (id) of the sequence whose NEXTVAL is the default, or None.
         comment: or None.
         primary_key, unique: declared, never enforced, as in Snowflake.
         masking: its masking policy, or None.
@@ -41,6 +42,7 @@ class ColumnDef:
     collation: str | None = None
     tags: dict[int, str] = field(default_factory=dict)
     masking: Attachment | None = None
+    sequence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

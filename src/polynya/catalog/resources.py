@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from polynya.catalog import task_graphs
+from polynya.catalog.default_sequences import default_text
 from polynya.catalog.kinds import is_temporary
 from polynya.catalog.model import CatalogObject, ColumnDef, Database, Routine, Schema, Table, Task, View
 from polynya.catalog.names import join_name, quote_identifier
@@ -86,7 +87,7 @@ def _column(catalog: Catalog, column: ColumnDef) -> dict[str, Any]:
         "name": quote_identifier(column.name),
         "datatype": str(column.type),
         "nullable": column.nullable,
-        "default": column.default,
+        "default": default_text(catalog, column),
         "collate": column.collation,
         "comment": column.comment,
     }

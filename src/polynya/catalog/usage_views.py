@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from polynya.catalog.default_sequences import default_text
 from polynya.catalog.information_schema import Request, view
 from polynya.catalog.model import Table, View
 from polynya.catalog.retention import retention_days
@@ -107,7 +108,8 @@ def _columns(request: Request) -> Iterator[tuple]:
             kind = column.type
             is_number = kind.name == "NUMBER"
             yield (
-                column.name, item.id, item.name, schema.id, schema.name, database.id, database.name, index, column.default,
+                column.name, item.id, item.name, schema.id, schema.name, database.id, database.name, index,
+                default_text(request.context.catalog, column),
                 "YES" if column.nullable else "NO", "TEXT" if kind.name == "VARCHAR" else kind.name, kind.length or None,
                 kind.precision if is_number else None, kind.scale if is_number else None, column.comment, item.dropped_on,
             )  # fmt: skip

@@ -180,7 +180,7 @@ def value_then(column: ColumnDef, then: dict[str, str], now: dict[str, str], env
     """SQL of a column's value in a row of then: a column that was not there yet has its default."""
     name = column.stored_as
     if name not in then:
-        if column.default is None:
+        if column.default is None or column.sequence is not None:
             return null(column.type).sql
         default = Binder(env, Scope()).expression(parse_expression(column.default))
         return casts.assign(default, column.type, env.context).sql

@@ -19,7 +19,7 @@ from polynya.statements.column_definitions import (
     read_expression,
 )
 from polynya.statements.dynamic_tables import alter_dynamic_table
-from polynya.statements.table_build import check_default, set_constraints
+from polynya.statements.table_build import check_default, sequence_of, set_constraints
 from polynya.statements.tables import read_cluster_by
 from polynya.types.resultset import ResultSet
 
@@ -259,7 +259,7 @@ def _alter_column(
 ) -> Callable[[], None] | None:
     """Reads one clause; answers what is to be done to the rows, if anything."""
     if stream.accept("DROP", "DEFAULT"):
-        column.default, column.autoincrement = None, None
+        column.default, column.autoincrement, column.sequence = None, None, None
     elif stream.accept("SET", "DEFAULT"):
         _set_default(execution, stream, column)
     elif stream.accept_one("SET NOT NULL", "NOT NULL"):
@@ -299,3 +299,4 @@ def _set_default(execution: Execution, stream: TokenStream, column: ColumnDef) -
         )
     column.default = text
     check_default(execution, column)
+    column.sequence = sequence_of(execution, text)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from polynya.catalog.access import Reads
+from polynya.catalog.default_sequences import follow_sequences
 from polynya.catalog.imported import imported_from
 from polynya.catalog.kinds import key_of
 from polynya.catalog.model import (
@@ -157,7 +158,7 @@ def database_contents(execution: Execution, origin: Origin, target: Database) ->
             comment=schema.comment, tags=dict(schema.tags),
         )  # fmt: skip
         added += [own, *_children(execution, origin, schema, own)]
-    _carry_tags(origin, added, target)
+    _follow(origin, added, target)
     return added
 
 
@@ -165,7 +166,7 @@ def schema_contents(execution: Execution, origin: Origin, target: Schema) -> lis
     """Clones of a schema's tables and copies of its other objects, not yet in the catalog."""
     _check_transient(origin.item, target)
     added = _children(execution, origin, origin.item, target)
-    _carry_tags(origin, added, target)
+    _follow(origin, added, target)
     return added
 
 
@@ -180,12 +181,14 @@ def copy_grants(execution: Execution, source: CatalogObject, target: CatalogObje
     catalog.grant(*(replace(grant, on_name=new + grant.on_name[len(old) :]) for grant in kept))
 
 
-def _carry_tags(origin: Origin, added: list[CatalogObject], target: Database | Schema) -> None:
-    """What is cloned has its origin's tags and policies; those that are cloned with it stand in for them."""
+def _follow(origin: Origin, added: list[CatalogObject], target: Database | Schema) -> None:
+    """What is cloned has its origin's tags, policies and sequences; those that are cloned with it stand in for them."""
     target.tags = {**origin.item.tags, **target.tags}
-    pairs = {item.options.pop("CLONE OF"): item.id for item in added if isinstance(item, (GenericObject, Policy))}
+    followed = (GenericObject, Policy, Sequence)
+    pairs = {item.options.pop("CLONE OF"): item.id for item in added if isinstance(item, followed)}
     follow_clones(added, pairs, target)
     follow_policies(added, pairs)
+    follow_sequences(added, pairs)
 
 
 def _check_transient(source: CatalogObject, target: Database | Schema) -> None:
@@ -212,7 +215,10 @@ def _children(execution: Execution, origin: Origin, source: CatalogObject, targe
     for kind in _COPIED:
         for item in _then(execution, origin, source, kind):
             if isinstance(item, (Sequence, FileFormat, Routine)):
-                found.append(_copied(execution, item, target))
+                copy = _copied(execution, item, target)
+                if isinstance(item, Sequence):
+                    copy.options["CLONE OF"] = item.id
+                found.append(copy)
     for stream in _then(execution, origin, source, "STREAM"):
         clones = {item.options.get("CLONE OF"): item for item in found if isinstance(item, Table)}
         found.append(_stream(execution, stream, clones, target))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polynya.catalog import rights
+from polynya.catalog.default_sequences import default_text
 from polynya.catalog.model import ColumnDef, Database, GenericObject, Routine, Schema, Table, View
 from polynya.catalog.policies import policy_of
 from polynya.catalog.store import INFORMATION_SCHEMA
@@ -59,7 +60,7 @@ def describe_table(execution: Execution, stream: TokenStream) -> ResultSet:
 
 
 def _column_row(execution: Execution, column: ColumnDef, of_view: bool) -> tuple:
-    default = identity_text(execution, column) or column.default
+    default = identity_text(execution, column) or default_text(execution.context.catalog, column)
     return (
         column.name, str(column.type), "COLUMN", "Y" if column.nullable else "N", None if of_view else default,
         "Y" if column.primary_key else "N", "Y" if column.unique else "N", None, None, column.comment,

@@ -12,6 +12,7 @@ from itertools import count
 from sqlglot import exp
 
 from polynya.catalog.access import Origin
+from polynya.catalog.default_sequences import drawn_from
 from polynya.catalog.model import ColumnDef, Sequence, Table, View
 from polynya.catalog.rights import require
 from polynya.dialect import casts
@@ -25,7 +26,7 @@ from polynya.dialect.policies import protected
 from polynya.dialect.query import bind_query_node
 from polynya.dialect.scope import Relation, Source
 from polynya.dialect.sources import table_source, traced
-from polynya.errors import SnowflakeError, compilation_error, invalid_identifier, unsupported
+from polynya.errors import SnowflakeError, compilation_error, does_not_exist, invalid_identifier, unsupported
 from polynya.statements.base import Execution
 from polynya.types.resultset import Column, ResultSet, StatementType, rows
 from polynya.types.sqltype import number
@@ -304,6 +305,13 @@ def default_value(env: Environment, column: ColumnDef) -> Expr:
 def _default_expression(env: Environment, column: ColumnDef) -> Expr:
     """A default's value: whoever may insert rows needs no right on the sequence that it draws from."""
     node, caller = parse_expression(str(column.default)), env.context
+    if column.sequence is not None:
+        from polynya.dialect.sequences import value_of
+
+        sequence = drawn_from(caller.catalog, column)
+        if sequence is None:
+            raise does_not_exist("Sequence", str(column.default).rpartition(".")[0].upper())
+        return assigned(value_of(env, sequence), column, env)
     if isinstance(node, exp.Column) and node.name.upper() == "NEXTVAL":
         env.context = replace(caller, unrestricted=True)
     try:

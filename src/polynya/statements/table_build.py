@@ -12,6 +12,7 @@ from polynya.dialect.environment import Environment
 from polynya.dialect.expression import Expr
 from polynya.dialect.parse import parse_expression
 from polynya.dialect.query import BoundQuery
+from polynya.dialect.tokens import TokenStream
 from polynya.errors import compilation_error
 from polynya.statements import dml, objects
 from polynya.statements.base import Execution
@@ -62,6 +63,7 @@ def define_columns(execution: Execution, table: Table, texts: list[ColumnText]) 
         )  # fmt: skip
         if text.default is not None:
             check_default(execution, column)
+            column.sequence = sequence_of(execution, text.default)
         if text.identity is not None:
             identity = text.identity
             sequence = Sequence(
@@ -87,6 +89,20 @@ def check_default(execution: Execution, column: ColumnDef) -> Expr:
     env = Environment(execution.context)
     expr = Binder(env, Scope()).expression(parse_expression(column.default or "NULL"))
     return dml.assigned(expr, column, env)
+
+
+def sequence_of(execution: Execution, default: str) -> int | None:
+    """The id of the sequence whose next value a default is; None for any other default, and for a temporary sequence.
+
+    Args:
+        execution: of the statement that defines the column.
+        default: SQL text, already checked.
+    """
+    if default.upper().rpartition(".")[2].strip() != "NEXTVAL":
+        return None
+    parts = TokenStream(default).name()[:-1]
+    found = execution.context.catalog.find(execution.context, "SEQUENCE", parts) if parts else None
+    return found.id if isinstance(found, Sequence) and not found.temporary else None
 
 
 def set_constraints(table: Table, constraints: list[Constraint]) -> None:

@@ -10,6 +10,7 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from polynya.catalog.context import Context
+from polynya.catalog.default_sequences import default_text
 from polynya.catalog.model import (
     Attachment,
     CatalogObject,
@@ -224,7 +225,7 @@ class _Writer:
                 order = "order" if sequence.ordered else "noorder"
                 parts.append(f"autoincrement start {sequence.start} increment {sequence.increment} {order}")
         elif column.default is not None:
-            parts.append(f"DEFAULT {column.default}")
+            parts.append(f"DEFAULT {default_text(self._catalog, column)}")
         if column.masking is not None:
             parts.append(f"WITH MASKING POLICY {self._policy_name(column.masking)}")
             if len(column.masking.columns) > 1:

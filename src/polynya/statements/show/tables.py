@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from polynya.catalog.default_sequences import default_text
 from polynya.catalog.model import CatalogObject, ColumnDef, Table, View
 from polynya.catalog.rights import may_read_text
 from polynya.dialect.tokens import TokenStream
@@ -236,7 +237,7 @@ def show_columns(execution: Execution, stream: TokenStream) -> ResultSet:
     item = request.scope.item
     items: list[Any] = [item] if item is not None else in_scope(execution, request.scope, "TABLE")
     found = request.select(_ColumnOf(item, column) for item in items for column in item.columns)
-    schemas, databases = schema_name(execution), database_name(execution)
+    schemas, databases, catalog = schema_name(execution), database_name(execution), execution.context.catalog
     return answer(
         [
             ("table_name", TEXT, lambda found: found.item.name),
@@ -244,7 +245,7 @@ def show_columns(execution: Execution, stream: TokenStream) -> ResultSet:
             ("column_name", TEXT, lambda found: found.column.name),
             ("data_type", TEXT, lambda found: json_type(found.column.type, found.column.nullable)),
             ("null?", TEXT, lambda found: "true" if found.column.nullable else "NOT_NULL"),
-            ("default", TEXT, lambda found: found.column.default or ""),
+            ("default", TEXT, lambda found: default_text(catalog, found.column) or ""),
             ("kind", TEXT, lambda found: "COLUMN"),
             ("expression", TEXT, lambda found: ""),
             ("comment", TEXT, lambda found: found.column.comment or ""),
