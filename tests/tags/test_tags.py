@@ -82,6 +82,11 @@ CREATED = {
     "USER": ("CREATE USER {unique} WITH TAG ({tag} = 'v')", "{unique}"),
     "SECRET": ("CREATE SECRET x TYPE = GENERIC_STRING SECRET_STRING = 's' WITH TAG ({tag} = 'v')", "x"),
     "SHARE": ("CREATE SHARE {unique}", "{unique}"),
+    "TASK": ("CREATE TASK x SCHEDULE = '1 minute' WITH TAG ({tag} = 'v') AS SELECT 1", "x"),
+    "STREAM": ("CREATE STREAM x WITH TAG ({tag} = 'v') ON TABLE source", "x"),
+    "MASKING POLICY": ("CREATE MASKING POLICY x AS (a VARCHAR) RETURNS VARCHAR -> a", "x"),
+    "ROW ACCESS POLICY": ("CREATE ROW ACCESS POLICY x AS (a INT) RETURNS BOOLEAN -> TRUE", "x"),
+    "EVENT TABLE": ("CREATE EVENT TABLE x", "x"),
     "FUNCTION": ("CREATE FUNCTION x(n NUMBER) RETURNS NUMBER AS 'n'", "x(NUMBER)"),
     "PROCEDURE": ("CREATE PROCEDURE x(n NUMBER) RETURNS NUMBER AS 'BEGIN RETURN n; END'", "x(NUMBER)"),
 }
@@ -93,6 +98,8 @@ def test_every_kind_of_object_takes_tags(run: Client, domain: str) -> None:
     run("CREATE TAG t")
     names = {"tag": full, "unique": f"TAGGED_{run.schema}_{domain.replace(' ', '_')}"}
     statement, name = (text.format(**names) for text in CREATED[domain])
+    if domain == "STREAM":
+        run("CREATE TABLE source (a INT)")
     run(statement)
     run(f"USE SCHEMA {run.database}.{run.schema}")
     if "TAG" in statement.split("AS SELECT")[0].upper().replace(names["unique"], ""):

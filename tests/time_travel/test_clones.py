@@ -95,7 +95,7 @@ def test_identities_and_sequences(client: Client) -> None:
 
 
 def test_defaults_draw_from_the_sequence_that_was_cloned_too(client: Client, schema: str) -> None:
-    database, _, name = schema.partition(".")
+    _, _, name = schema.partition(".")
     client("CREATE SEQUENCE s")
     client("CREATE TABLE t (a INT DEFAULT s.NEXTVAL, b INT)")
     client("INSERT INTO t (b) VALUES (1)")
@@ -164,10 +164,58 @@ def test_a_schema_of_which_a_table_cannot_be_had(client: Client, schema: str) ->
     assert [row[1] for row in client(f"SHOW TERSE TABLES IN SCHEMA {name}_C")] == ["T"]
 
 
+def test_what_else_lies_in_a_schema(client: Client, schema: str, tmp_path: Path) -> None:
+    """Stages, dynamic tables, file formats, secrets; internal stages only on request, with files if these are registered."""
+    _, _, name = schema.partition(".")
+    for statement in (
+        "CREATE TABLE t AS SELECT 1 AS a", "CREATE FILE FORMAT f TYPE = JSON", "CREATE STAGE plain",
+        "CREATE STAGE listed DIRECTORY = (ENABLE = TRUE)", f"CREATE STAGE outside URL = 'file://{tmp_path}/'",
+        "COPY INTO @plain/x/f FROM t", "COPY INTO @listed/x/f FROM t", "CREATE FILE FORMAT f2 CLONE f",
+        "CREATE SECRET s TYPE = GENERIC_STRING SECRET_STRING = 'x'", "CREATE STAGE outside2 CLONE outside",
+        "CREATE DYNAMIC TABLE d TARGET_LAG = '1 day' WAREHOUSE = compute_wh AS SELECT a FROM t",
+        "CREATE DYNAMIC TABLE d2 CLONE d TARGET_LAG = '2 days'",
+        f"CREATE SCHEMA {name}_A CLONE {name}", f"CREATE SCHEMA {name}_B CLONE {name} INCLUDE INTERNAL STAGES",
+        f"REMOVE @{schema}.listed", "INSERT INTO t VALUES (2)", "ALTER DYNAMIC TABLE d REFRESH",
+    ):  # fmt: skip
+        client(statement)
+    assert [row[1] for row in client(f"SHOW STAGES IN SCHEMA {name}_A")] == ["OUTSIDE", "OUTSIDE2"]
+    assert [row[1] for row in client(f"SHOW STAGES IN SCHEMA {name}_B")] == ["LISTED", "OUTSIDE", "OUTSIDE2", "PLAIN"]
+    assert client(f"LIST @{name}_B.plain") == []
+    assert client(f"LIST @{schema}.listed/x") == []
+    assert client(f"SELECT $1 FROM @{name}_B.listed/x") == [("1",)]
+    assert [row[1] for row in client(f"SHOW FILE FORMATS IN SCHEMA {name}_A")] == ["F", "F2"]
+    assert [row[1] for row in client(f"SHOW SECRETS IN SCHEMA {name}_A")] == ["S"]
+    lags = [(row[1], row[8]) for row in client(f"SHOW DYNAMIC TABLES IN SCHEMA {name}_A")]
+    assert lags == [("D", "1 day"), ("D2", "2 days")]
+    # What followed the last CREATE SCHEMA was done in that one: a cloned dynamic table reads the cloned table.
+    assert client(f"SELECT COUNT(*) FROM {name}_B.d") == [(2,)]
+    assert client(f"SELECT COUNT(*) FROM {schema}.d") == [(1,)]
+    client(f"ALTER DYNAMIC TABLE {schema}.d2 REFRESH")
+    assert client(f"SELECT COUNT(*) FROM {schema}.d2") == [(1,)]
+
+
+def test_database_roles(client: Client, schema: str) -> None:
+    _, _, name = schema.partition(".")
+    for statement in (
+        f"CREATE DATABASE {name}_R", "CREATE TABLE t AS SELECT 1 AS a", f"CREATE DATABASE ROLE {name}_R.reader",
+        f"GRANT SELECT ON TABLE t TO DATABASE ROLE {name}_R.reader", f"CREATE DATABASE {name}_RC CLONE {name}_R",
+    ):  # fmt: skip
+        client(statement)
+    (row,) = client(f"SHOW GRANTS TO DATABASE ROLE {name}_RC.reader")
+    assert row[1:4] == ("SELECT", "TABLE", f"{name}_RC.PUBLIC.T")
+    assert len(client(f"SHOW GRANTS TO DATABASE ROLE {name}_R.reader")) == 1
+    for database in (f"{name}_R", f"{name}_RC"):
+        client(f"DROP DATABASE {database}")
+
+
 REFUSED = [
     ("CREATE TABLE c CLONE nope", 2003, "NOPE' does not exist"),
     ("CREATE SCHEMA c CLONE nope", 2003, "NOPE' does not exist"),
     ("CREATE DATABASE c CLONE nope", 2003, "Database 'NOPE' does not exist"),
+    ("CREATE SCHEMA c CLONE {schema} AT (OFFSET => -7200)", 707, "not available for schema"),
+    ("CREATE STAGE c CLONE inside", 2, "CLONE of an internal stage"),
+    ("CREATE DYNAMIC TABLE c CLONE t", 2203, "Object found is of type 'TABLE'"),
+    ("CREATE DATABASE ROLE c CLONE d", 2, "CREATE DATABASE ROLE ... CLONE"),
     ("CREATE TABLE c CLONE v", 2203, "Object found is of type 'VIEW'"),
     ("CREATE TABLE c CLONE t AT (OFFSET => -7200)", 707, "not available"),
     ("CREATE TABLE c CLONE t BEFORE (STATEMENT => 'nope')", 709, "nope not found"),
@@ -179,14 +227,14 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("sql", "code", "text"), REFUSED)
-def test_what_cannot_be_cloned(client: Client, sql: str, code: int, text: str) -> None:
+def test_what_cannot_be_cloned(client: Client, schema: str, sql: str, code: int, text: str) -> None:
     for statement in (
         "CREATE TABLE t AS SELECT 1 AS a", "CREATE VIEW v AS SELECT 1 AS a", "CREATE TEMPORARY TABLE mine (a INT)",
-        "CREATE TRANSIENT TABLE brief (a INT)",
+        "CREATE TRANSIENT TABLE brief (a INT)", "CREATE STAGE inside",
     ):  # fmt: skip
         client(statement)
     with pytest.raises(ProgrammingError) as raised:
-        client(sql)
+        client(sql.format(schema=schema))
     assert raised.value.errno == code, raised.value.msg
     assert text in str(raised.value.msg)
     assert client("SELECT * FROM t") == [(1,)]

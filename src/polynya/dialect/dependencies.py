@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from polynya.catalog.access import Origin
 from polynya.catalog.context import Context
+from polynya.catalog.dynamic_queries import names_of
 from polynya.catalog.imported import imported_from
 from polynya.catalog.kinds import is_temporary
 from polynya.catalog.model import CatalogObject, Routine, Table, View
@@ -70,7 +71,7 @@ def _inside(context: Context, item: CatalogObject) -> Context:
     database = context.catalog.by_id(schema.parent) if schema else None
     names = [database.name if database else None, schema.name if schema else None]
     if isinstance(item, Table):
-        names = item.options.get("CONTEXT", names)
+        names = list(names_of(context.catalog, item))
     return replace(context, database=names[0], schema=names[1])
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from polynya.catalog.model import ColumnDef, Table, TableVersion
+from polynya.catalog.kinds import kind_of
+from polynya.catalog.model import CatalogObject, ColumnDef, Table, TableVersion
 from polynya.catalog.retention import horizon
 from polynya.catalog.versions import version_at
 from polynya.dialect import casts
@@ -189,12 +190,12 @@ def value_then(column: ColumnDef, then: dict[str, str], now: dict[str, str], env
     return f"CAST({quote(name)} AS {storage_type(column.type)})"
 
 
-def not_available(table: Table) -> SnowflakeError:
-    """The table's past does not reach back so far: 000707."""
+def not_available(item: CatalogObject) -> SnowflakeError:
+    """The past of a table, schema or database does not reach back so far: 000707."""
     return SnowflakeError(
         707,
         "02000",
-        f"Time travel data is not available for table {table.name}. The requested time is either beyond the allowed "
+        f"Time travel data is not available for {kind_of(item).lower()} {item.name}. The requested time is either beyond the allowed "
         "time travel period or before the object creation time.",
     )
 

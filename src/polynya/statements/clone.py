@@ -12,6 +12,7 @@ from typing import Any
 
 from polynya.catalog.access import Reads
 from polynya.catalog.default_sequences import follow_sequences
+from polynya.catalog.dynamic_queries import follow_clone
 from polynya.catalog.imported import imported_from
 from polynya.catalog.kinds import key_of
 from polynya.catalog.model import (
@@ -39,7 +40,7 @@ from polynya.dialect.environment import Environment
 from polynya.dialect.time_travel import Moment
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import SnowflakeError, compilation_error, unsupported
-from polynya.statements import objects, table_build
+from polynya.statements import clone_stages, objects, table_build
 from polynya.statements.base import Execution
 from polynya.statements.objects import Create, Place
 from polynya.storage.forks import fork_table
@@ -47,7 +48,7 @@ from polynya.storage.snapshots import columns_at, current_snapshot
 from polynya.storage.tables import at_snapshot, stored_table_name
 
 # What else than tables a schema's clone takes along.
-_COPIED = ("SEQUENCE", "FILE FORMAT", "FUNCTION", "PROCEDURE")
+_COPIED = ("SEQUENCE", "FILE FORMAT", "FUNCTION", "PROCEDURE", "SECRET", "NETWORK RULE")
 _NOT_AVAILABLE = 707
 
 
@@ -59,12 +60,14 @@ class Origin:
         item: the table, schema or database.
         moment: as of which, or None for now.
         lenient: IGNORE TABLES WITH INSUFFICIENT DATA RETENTION.
+        stages: INCLUDE INTERNAL STAGES.
         snapshot: of the lake, the same for all tables, where there is no moment.
     """
 
     item: CatalogObject
     moment: Moment | None = None
     lenient: bool = False
+    stages: bool = False
     snapshot: int = 0
 
 
@@ -80,12 +83,23 @@ def read_origin(execution: Execution, stream: TokenStream, kind: str) -> Origin:
         stream.skip_parenthesis()
         clause = time_travel.clause_of(stream.source(start, stream.index))
         origin.moment = time_travel.read_moment(clause, Environment(execution.context, execution))
+        if origin.moment.time < origin.item.created_on:
+            raise time_travel.not_available(origin.item)
     else:
         origin.snapshot = current_snapshot(execution.connection)
     if kind != "TABLE":
-        origin.lenient = stream.accept("IGNORE", "TABLES", "WITH", "INSUFFICIENT", "DATA", "RETENTION")
-        stream.accept("IGNORE", "HYBRID", "TABLES")  # there are none
+        _read_container_options(stream, origin)
     return origin
+
+
+def _read_container_options(stream: TokenStream, origin: Origin) -> None:
+    while True:
+        if stream.accept("IGNORE", "TABLES", "WITH", "INSUFFICIENT", "DATA", "RETENTION"):
+            origin.lenient = True
+        elif stream.accept("INCLUDE", "INTERNAL", "STAGES"):
+            origin.stages = True
+        elif not stream.accept("IGNORE", "HYBRID", "TABLES"):  # there are none
+            return
 
 
 def clone_table(execution: Execution, stream: TokenStream, create: Create, place: Place) -> Table:
@@ -158,6 +172,7 @@ def database_contents(execution: Execution, origin: Origin, target: Database) ->
             comment=schema.comment, tags=dict(schema.tags),
         )  # fmt: skip
         added += [own, *_children(execution, origin, schema, own)]
+    added += [_copied(execution, role, target) for role in _then(execution, origin, origin.item, "DATABASE ROLE")]
     _follow(origin, added, target)
     return added
 
@@ -171,21 +186,27 @@ def schema_contents(execution: Execution, origin: Origin, target: Schema) -> lis
 
 
 def copy_grants(execution: Execution, source: CatalogObject, target: CatalogObject) -> None:
-    """Grants on what lies in a cloned schema or database hold for its clones too; those on itself do not.
+    """Grants on what lies in a cloned schema or database hold for its clones too; those on itself do not. What a cloned
+    database role has there, its clone has in the clone.
 
     Source: docs.snowflake.com/en/user-guide/object-clone (access control privileges for cloned objects).
     """
     catalog = execution.context.catalog
     old, new = catalog.full_name(source) + ".", catalog.full_name(target) + "."
     kept = [grant for grant in catalog.grants() if grant.on_name.startswith(old) and not grant.future]
-    catalog.grant(*(replace(grant, on_name=new + grant.on_name[len(old) :]) for grant in kept))
+    for grant in kept:
+        cloned_role = (
+            grant.to_kind == "DATABASE ROLE" and isinstance(target, Database) and grant.to_name.startswith(old)
+        )
+        to_name = new + grant.to_name[len(old) :] if cloned_role else grant.to_name
+        catalog.grant(replace(grant, on_name=new + grant.on_name[len(old) :], to_name=to_name))
 
 
 def _follow(origin: Origin, added: list[CatalogObject], target: Database | Schema) -> None:
     """What is cloned has its origin's tags, policies and sequences; those that are cloned with it stand in for them."""
     target.tags = {**origin.item.tags, **target.tags}
     followed = (GenericObject, Policy, Sequence)
-    pairs = {item.options.pop("CLONE OF"): item.id for item in added if isinstance(item, followed)}
+    pairs = {item.options.pop("CLONE OF", 0): item.id for item in added if isinstance(item, followed)}
     follow_clones(added, pairs, target)
     follow_policies(added, pairs)
     follow_sequences(added, pairs)
@@ -206,6 +227,9 @@ def _children(execution: Execution, origin: Origin, source: CatalogObject, targe
         create = Create(transient=item.kind == "TRANSIENT" or target.transient)
         try:
             table = clone_of(execution, origin, item, create, Place(target.id, item.name, item.name))
+            if item.dynamic_query:  # its clone is one too, suspended
+                table.dynamic_query, table.options["SUSPENDED"] = item.dynamic_query, True
+                follow_clone(execution.context.catalog, item, table, database_too=isinstance(origin.item, Database))
             table.owner = item.owner  # who may clone a schema need not be allowed to read all that lies in it
         except SnowflakeError as error:
             if error.code == _NOT_AVAILABLE and origin.lenient:
@@ -214,9 +238,9 @@ def _children(execution: Execution, origin: Origin, source: CatalogObject, targe
         found.append(table)
     for kind in _COPIED:
         for item in _then(execution, origin, source, kind):
-            if isinstance(item, (Sequence, FileFormat, Routine)):
+            if isinstance(item, (Sequence, FileFormat, Routine, GenericObject)):
                 copy = _copied(execution, item, target)
-                if isinstance(item, Sequence):
+                if isinstance(item, (Sequence, GenericObject)):
                     copy.options["CLONE OF"] = item.id
                 found.append(copy)
     for stream in _then(execution, origin, source, "STREAM"):
@@ -232,6 +256,9 @@ def _children(execution: Execution, origin: Origin, source: CatalogObject, targe
             copy = _copied(execution, item, target)
             copy.options["CLONE OF"] = item.id
             found.append(copy)
+    for stage in execution.context.catalog.children(source.id, "STAGE"):  # as they are now, whatever the moment
+        if (stage.url or origin.stages) and (origin.moment is None or stage.created_on <= origin.moment.time):
+            found.append(clone_stages.stage_of(execution, stage, target.id))
     return found
 
 
@@ -276,7 +303,7 @@ def _gone(item: CatalogObject, moment: datetime) -> bool:
     return item.dropped_on is not None and item.dropped_on <= moment
 
 
-def _copied(execution: Execution, item: CatalogObject, target: Schema) -> CatalogObject:
+def _copied(execution: Execution, item: CatalogObject, target: Database | Schema) -> CatalogObject:
     values = {field.name: getattr(item, field.name) for field in fields(item)}
     values.update(
         id=execution.context.catalog.new_id(), parent=target.id, created_on=objects.now(), dropped_on=None,

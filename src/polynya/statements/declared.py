@@ -40,6 +40,8 @@ def create(execution: Execution, stream: TokenStream) -> ResultSet:
     written = next(kind for kind in sorted(KINDS, key=len, reverse=True) if words[: len(kind.split())] == kind.split())
     modifiers = objects.read_create(stream, written)
     kind = KINDS[written]
+    if stream.at("CLONE"):
+        raise unsupported(f"CREATE {kind} ... CLONE")
     place = objects.place_of(execution, kind, modifiers.parts)
     existing = objects.look(execution, modifiers, kind, place)
     if existing.keep is not None:

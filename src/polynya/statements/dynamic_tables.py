@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from polynya.catalog.dynamic_queries import keep_names, names_of
 from polynya.catalog.model import Table
 from polynya.dialect.query import bind_query
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import compilation_error, unsupported
-from polynya.statements import objects, table_build, tagging
+from polynya.statements import clone, objects, table_build, tagging
 from polynya.statements.base import Execution, statement
 from polynya.statements.column_definitions import ColumnText, read_column_list
+from polynya.statements.objects import Create, Place
 from polynya.statements.tables import read_cluster_by, read_query
 from polynya.storage.tables import stored_table_name
 from polynya.types.resultset import ResultSet, status
@@ -30,8 +32,12 @@ def create_dynamic_table(execution: Execution, stream: TokenStream) -> ResultSet
         return existing.keep
     if existing.replaced is not None:
         objects.check_type(existing.replaced, "DYNAMIC TABLE")
-    if stream.at_one("CLONE", "FROM"):
-        raise unsupported(f"CREATE DYNAMIC TABLE ... {stream.word()}")
+    if stream.at("FROM"):
+        raise unsupported("CREATE DYNAMIC TABLE ... FROM")
+    if stream.accept("CLONE"):
+        table, copied = _clone(execution, stream, create, place)
+        objects.put(execution, table, existing.replaced, copy_grants=copied)
+        return status(f"Dynamic table {table.name} successfully created.")
     texts: list[ColumnText] = read_column_list(execution, stream)[0] if stream.at("(") else []
     table = table_build.new_table(execution, create, place, [])
     options, cluster_by = _read_options(execution, stream, table)
@@ -47,7 +53,7 @@ def create_dynamic_table(execution: Execution, stream: TokenStream) -> ResultSet
     table.dynamic_query = query
     table.cluster_by = cluster_by
     objects.set_properties(table, options)
-    table.options["CONTEXT"] = [execution.context.database, execution.context.schema]
+    keep_names(execution.context.catalog, table, execution.context.database, execution.context.schema)
     table.options["TEXT"] = stream.text
     table.options["DATA_TIMESTAMP"] = objects.now().isoformat()
     table.columns = table_build.define_columns(execution, table, found)
@@ -57,6 +63,27 @@ def create_dynamic_table(execution: Execution, stream: TokenStream) -> ResultSet
         table_build.fill_from_query(execution, table, bound)
     objects.put(execution, table, existing.replaced)
     return status(f"Dynamic table {table.name} successfully created.")
+
+
+def _clone(execution: Execution, stream: TokenStream, create: Create, place: Place) -> tuple[Table, bool]:
+    """``source [AT | BEFORE (...)] [COPY GRANTS] [TARGET_LAG = ...] [WAREHOUSE = ...]``: the clone, suspended, and whether the
+    grants on what it replaces stay."""
+    origin = clone.read_origin(execution, stream, "TABLE")
+    source = origin.item
+    objects.check_type(source, "DYNAMIC TABLE")
+    assert isinstance(source, Table)
+    catalog = execution.context.catalog
+    table = clone.clone_of(execution, origin, source, create, place)
+    table.dynamic_query, table.options["SUSPENDED"] = source.dynamic_query, True
+    keep_names(catalog, table, *names_of(catalog, source))
+    copied = stream.accept("COPY", "GRANTS")
+    options = objects.read_properties(stream)
+    stream.expect_end()
+    for name in options:
+        if name not in ("TARGET_LAG", "WAREHOUSE"):
+            raise compilation_error(1420, "22023", f"invalid property '{name}' for 'DYNAMIC TABLE'")
+    objects.set_properties(table, options)
+    return table, copied
 
 
 def _read_options(execution: Execution, stream: TokenStream, table: Table) -> tuple[dict[str, Any], str]:
@@ -102,7 +129,7 @@ def alter_dynamic_table(execution: Execution, stream: TokenStream, table: Table)
 
 def refresh(execution: Execution, table: Table) -> None:
     """Fills a dynamic table anew; readers see the old rows until it is done."""
-    database, schema = table.options.get("CONTEXT", [None, None])
+    database, schema = names_of(execution.context.catalog, table)
     # As its owner, whoever asks: what policies show to one role is not written down for another.
     context = replace(
         execution.context,
@@ -116,5 +143,5 @@ def refresh(execution: Execution, table: Table) -> None:
         raise compilation_error(2037, "42601", f"The query of dynamic table '{table.name}' has other columns now.")
     fresh = replace(table, stored_as=stored_table_name(table.name, context.catalog.new_id(), temporary=False))
     table_build.fill_from_query(execution, fresh, bound)
-    table.stored_as = fresh.stored_as
+    table.stored_as, table.snapshot = fresh.stored_as, None
     table.options["DATA_TIMESTAMP"] = objects.now().isoformat()

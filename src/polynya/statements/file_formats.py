@@ -23,7 +23,13 @@ KIND = "FILE FORMAT"
 @statement("CREATE FILE FORMAT")
 def create(execution: Execution, stream: TokenStream) -> ResultSet:
     modifiers = objects.read_create(stream, KIND)
-    options = read_options(stream)
+    options: dict[str, Any]
+    if stream.accept("CLONE"):
+        source: FileFormat = execution.context.catalog.get(execution.context, KIND, stream.name())
+        execution.require("USAGE", source)
+        options = {**source.format, "COMMENT": source.comment}
+    else:
+        options = read_options(stream)
     stream.expect_end()
     comment = str(options.pop("COMMENT", ""))
     formats.file_format(options)

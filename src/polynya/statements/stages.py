@@ -15,6 +15,7 @@ from polynya.stages import formats
 from polynya.stages.store import local_path, require_address
 from polynya.statements import objects, tagging
 from polynya.statements.base import Execution, statement
+from polynya.statements.clone_stages import clone_stage
 from polynya.statements.format_options import read_options
 from polynya.types.resultset import Column, ResultSet, StatementType, rows, status
 from polynya.types.sqltype import VARCHAR
@@ -32,9 +33,8 @@ _COPY_DEFAULTS: list[tuple[str, str, Any]] = [
 @statement("CREATE STAGE")
 def create(execution: Execution, stream: TokenStream) -> ResultSet:
     modifiers = objects.read_create(stream, KIND)
-    if stream.at("CLONE"):
-        raise unsupported("CREATE STAGE ... CLONE")
-    options = _read(execution, stream)
+    cloned = stream.accept("CLONE")
+    options: dict[str, Any] = {} if cloned else _read(execution, stream)
     _check_outside(execution, options)
     place = objects.place_of(execution, KIND, modifiers.parts)
     existing = objects.look(execution, modifiers, KIND, place)
@@ -44,7 +44,10 @@ def create(execution: Execution, stream: TokenStream) -> ResultSet:
         id=execution.context.catalog.new_id(), parent=place.parent, name=place.name, owner=objects.owner(execution),
         created_on=objects.now(), temporary=modifiers.temporary,
     )  # fmt: skip
-    _set(item, options)
+    if cloned:
+        clone_stage(execution, stream, item)
+    else:
+        _set(item, options)
     if not item.url:
         item.directory = execution.stages.new_directory(item.id, temporary=item.temporary)
     objects.put(execution, item, existing.replaced)
