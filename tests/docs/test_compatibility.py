@@ -60,6 +60,7 @@ REFUSED = {
     "share_providers": ("CREATE DATABASE d FROM LISTING 'x'", "CREATE DATABASE ... FROM LISTING", 2),
     "policy_kinds": ("ALTER TABLE t SET AGGREGATION POLICY a", "AGGREGATION POLICY", 2),
     "account_policies": ("ALTER USER admin SET PASSWORD POLICY p", "PASSWORD POLICY", 2),
+    "clone_kinds": ("CREATE DATABASE ROLE c CLONE r", "CREATE DATABASE ROLE ... CLONE", 2),
     "tag_propagation": ("CREATE TAG p PROPAGATE = ON_DATA_MOVEMENT", "PROPAGATE of a tag", 2),
     "lineage_models": (
         "SELECT * FROM TABLE(SNOWFLAKE.CORE.GET_LINEAGE('m', 'MODULE', 'UPSTREAM'))",

@@ -194,6 +194,40 @@ def test_what_else_lies_in_a_schema(client: Client, schema: str, tmp_path: Path)
     assert client(f"SELECT COUNT(*) FROM {schema}.d2") == [(1,)]
 
 
+def _granted(client: Client, table: str) -> list[str]:
+    return [row[1] for row in client(f"SHOW GRANTS ON TABLE {table}") if row[5] == "PUBLIC"]
+
+
+def test_copy_grants_and_future_grants(client: Client, schema: str) -> None:
+    client("CREATE TABLE t (a INT)")
+    client("GRANT SELECT ON TABLE t TO ROLE public")
+    client(f"GRANT DELETE ON FUTURE TABLES IN SCHEMA {schema} TO ROLE public")
+    for statement, expected in (
+        ("CREATE TABLE c1 CLONE t", ["DELETE"]),
+        ("CREATE TABLE c2 CLONE t COPY GRANTS", ["SELECT"]),
+        ("CREATE TABLE c3 LIKE t COPY GRANTS", ["SELECT"]),
+        ("CREATE OR REPLACE TABLE c1 CLONE t COPY GRANTS", ["DELETE"]),  # it has those of the table it replaces
+    ):
+        client(statement)
+        assert _granted(client, statement.split(" TABLE ")[1].split()[0]) == expected, statement
+
+
+def test_swapped_grants_stay_with_their_table(client: Client, schema: str) -> None:
+    _, _, name = schema.partition(".")
+    client("CREATE TABLE a AS SELECT 1 AS x")
+    client("CREATE TABLE b AS SELECT 2 AS y")
+    client("GRANT SELECT ON TABLE a TO ROLE public")
+    client("GRANT INSERT ON TABLE a TO ROLE public")
+    client("GRANT INSERT ON TABLE b TO ROLE public")
+    client("ALTER TABLE a SWAP WITH b")
+    assert (_granted(client, "a"), sorted(_granted(client, "b"))) == (["INSERT"], ["INSERT", "SELECT"])
+    client(f"CREATE SCHEMA {name}_W")
+    client("CREATE TABLE b (z INT)")
+    client(f"ALTER SCHEMA {name} SWAP WITH {name}_W")
+    assert (len(_granted(client, f"{name}_W.b")), _granted(client, f"{name}.b")) == (2, [])
+    client(f"ALTER SCHEMA {name} SWAP WITH {name}_W")
+
+
 def test_database_roles(client: Client, schema: str) -> None:
     _, _, name = schema.partition(".")
     for statement in (

@@ -100,5 +100,23 @@ def renamed(grant: Grant, kind: str, old: str, new: str | None) -> Grant | None:
     return grant
 
 
+def swapped(grant: Grant, kind: str, one: str, other: str) -> Grant:
+    """The grant after two objects exchanged their names: it stays with its object.
+
+    Args:
+        grant: any.
+        kind: of both objects.
+        one, other: their full names.
+
+    Returns:
+        The same grant if it has nothing to do with them.
+    """
+    for old, new in ((one, _NOWHERE), (other, one), (_NOWHERE, other)):
+        grant = renamed(grant, kind, old, new) or grant
+    return grant
+
+
+# No object has this name.
+_NOWHERE = "\0"
 # Names of these have no parts: a dot in one is a character like others.
 _ACCOUNT_KINDS = ("ROLE", "USER", "WAREHOUSE", "INTEGRATION", "SHARE", "ACCOUNT")

@@ -508,6 +508,15 @@ class Catalog:
                         gone.append(grant)
         return gone
 
+    def swap_in_grants(self, kind: str, one: str, other: str) -> None:
+        """Follows two objects that exchanged their full names in the grants on them and on what lies in them."""
+        with self._lock:
+            pairs = [(grant, privileges.swapped(grant, kind, one, other)) for grant in self.grants()]
+            changed = [(grant, new) for grant, new in pairs if new is not grant]
+            for grant, _ in changed:
+                self.revoke(grant)
+            self.grant(*(new for _, new in changed))
+
     def roles_of(self, user: str) -> list[str]:
         """The roles a user may use: granted ones, those they inherit, and PUBLIC."""
         return privileges.inherited_roles(self.role_graph(), "USER", user)

@@ -147,6 +147,7 @@ def _swap(execution: Execution, stream: TokenStream, table: Table) -> None:
             temporary[item.parent, "TABLE", item.name] = item
     else:
         catalog.update(table, other)
+        catalog.swap_in_grants("TABLE", catalog.grant_name(table), catalog.grant_name(other))
 
 
 def _add(execution: Execution, stream: TokenStream, table: Table) -> None:

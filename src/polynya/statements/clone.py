@@ -102,8 +102,8 @@ def _read_container_options(stream: TokenStream, origin: Origin) -> None:
             return
 
 
-def clone_table(execution: Execution, stream: TokenStream, create: Create, place: Place) -> Table:
-    """``CLONE source`` of CREATE TABLE, after the word CLONE; answers the new table, not yet in the catalog."""
+def clone_table(execution: Execution, stream: TokenStream, create: Create, place: Place) -> tuple[Table, Table]:
+    """``CLONE source`` of CREATE TABLE, after the word CLONE; answers the new table, not yet in the catalog, and its source."""
     origin = read_origin(execution, stream, "TABLE")
     source = origin.item
     objects.check_type(source, "TABLE")
@@ -121,7 +121,7 @@ def clone_table(execution: Execution, stream: TokenStream, create: Create, place
     table = clone_of(execution, origin, source, create, place)
     if copy_grants:
         table.options["COPY GRANTS"] = True
-    return table
+    return table, source
 
 
 def clone_of(execution: Execution, origin: Origin, source: Table, create: Create, place: Place) -> Table:

@@ -6,6 +6,7 @@ https://docs.snowflake.com/en/sql-reference/sql/create-database, .../create-sche
 from __future__ import annotations
 
 from polynya.catalog.imported import read_only, share_of
+from polynya.catalog.kinds import kind_of
 from polynya.catalog.model import CatalogObject, Database, Schema
 from polynya.dialect.tokens import TokenStream
 from polynya.errors import compilation_error
@@ -150,4 +151,6 @@ def _current(execution: Execution, kind: str) -> list[str]:
 def _swap(execution: Execution, item: Database | Schema, other: Database | Schema) -> None:
     item.name, other.name = other.name, item.name
     item.parent, other.parent = other.parent, item.parent
-    execution.context.catalog.update(item, other)
+    catalog = execution.context.catalog
+    catalog.update(item, other)
+    catalog.swap_in_grants(kind_of(item), catalog.grant_name(item), catalog.grant_name(other))

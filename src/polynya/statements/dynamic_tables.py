@@ -35,8 +35,10 @@ def create_dynamic_table(execution: Execution, stream: TokenStream) -> ResultSet
     if stream.at("FROM"):
         raise unsupported("CREATE DYNAMIC TABLE ... FROM")
     if stream.accept("CLONE"):
-        table, copied = _clone(execution, stream, create, place)
-        objects.put(execution, table, existing.replaced, copy_grants=copied)
+        table, source = _clone(execution, stream, create, place)
+        objects.put(execution, table, existing.replaced, copy_grants=source is not None)
+        if source is not None and existing.replaced is None:
+            objects.copy_grants(execution, source, table)
         return status(f"Dynamic table {table.name} successfully created.")
     texts: list[ColumnText] = read_column_list(execution, stream)[0] if stream.at("(") else []
     table = table_build.new_table(execution, create, place, [])
@@ -65,9 +67,9 @@ def create_dynamic_table(execution: Execution, stream: TokenStream) -> ResultSet
     return status(f"Dynamic table {table.name} successfully created.")
 
 
-def _clone(execution: Execution, stream: TokenStream, create: Create, place: Place) -> tuple[Table, bool]:
-    """``source [AT | BEFORE (...)] [COPY GRANTS] [TARGET_LAG = ...] [WAREHOUSE = ...]``: the clone, suspended, and whether the
-    grants on what it replaces stay."""
+def _clone(execution: Execution, stream: TokenStream, create: Create, place: Place) -> tuple[Table, Table | None]:
+    """``source [AT | BEFORE (...)] [COPY GRANTS] [TARGET_LAG = ...] [WAREHOUSE = ...]``: the clone, suspended; and the source, if
+    the statement says COPY GRANTS."""
     origin = clone.read_origin(execution, stream, "TABLE")
     source = origin.item
     objects.check_type(source, "DYNAMIC TABLE")
@@ -83,7 +85,7 @@ def _clone(execution: Execution, stream: TokenStream, create: Create, place: Pla
         if name not in ("TARGET_LAG", "WAREHOUSE"):
             raise compilation_error(1420, "22023", f"invalid property '{name}' for 'DYNAMIC TABLE'")
     objects.set_properties(table, options)
-    return table, copied
+    return table, source if copied else None
 
 
 def _read_options(execution: Execution, stream: TokenStream, table: Table) -> tuple[dict[str, Any], str]:

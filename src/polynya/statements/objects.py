@@ -191,7 +191,11 @@ def check_type(found: CatalogObject, wanted: str) -> None:
 def put(
     execution: Execution, item: CatalogObject, replaced: CatalogObject | None, *, copy_grants: bool = False
 ) -> None:
-    """Adds a new object in the place of the one it replaces."""
+    """Adds a new object in the place of the one it replaces; with COPY GRANTS it keeps the grants on this, and gets none of
+    what was granted on future objects.
+
+    Source: docs.snowflake.com/en/user-guide/object-clone (access control privileges for cloned objects).
+    """
     catalog, context = execution.context.catalog, execution.context
     if is_temporary(item):
         if replaced is not None:
@@ -201,7 +205,19 @@ def put(
     catalog.add(item, replaces=replaced)
     if replaced is not None and not copy_grants:
         dropped_grants.lay_aside(catalog, replaced)
-    _apply_future_grants(catalog, item)
+    if not copy_grants:
+        _apply_future_grants(catalog, item)
+
+
+def copy_grants(execution: Execution, source: CatalogObject, item: CatalogObject) -> None:
+    """Gives what was granted on an object on a new one too (COPY GRANTS), except what is in a share.
+
+    Source: docs.snowflake.com/en/sql-reference/sql/create-table (COPY GRANTS).
+    """
+    catalog = execution.context.catalog
+    found = catalog.grants_on(sql_kind(source), catalog.grant_name(source))
+    kept = [grant for grant in found if grant.to_kind != "SHARE"]
+    catalog.grant(*(replace(grant, on_kind=sql_kind(item), on_name=catalog.grant_name(item)) for grant in kept))
 
 
 def _apply_future_grants(catalog: Catalog, item: CatalogObject) -> None:

@@ -30,15 +30,17 @@ def create_table(execution: Execution, stream: TokenStream) -> ResultSet:
         return existing.keep
     if existing.replaced is not None:
         objects.check_type(existing.replaced, "TABLE")
-    if stream.at("LIKE"):
-        table = _like(execution, stream, create, place)
-    elif stream.at("CLONE"):
-        stream.next()
-        table = clone.clone_table(execution, stream, create, place)
+    source: Table | None = None
+    if stream.accept("LIKE"):
+        table, source = _like(execution, stream, create, place)
+    elif stream.accept("CLONE"):
+        table, source = clone.clone_table(execution, stream, create, place)
     else:
         table = _from_columns(execution, stream, create, place)
     copy_grants = bool(table.options.pop("COPY GRANTS", False))
     objects.put(execution, table, existing.replaced, copy_grants=copy_grants)
+    if copy_grants and existing.replaced is None and source is not None and table.kind != "TEMPORARY":
+        objects.copy_grants(execution, source, table)
     return status(f"Table {table.name} successfully created.")
 
 
@@ -142,11 +144,10 @@ def read_cluster_by(stream: TokenStream) -> str:
     return f"LINEAR({', '.join(items)})"
 
 
-def _like(execution: Execution, stream: TokenStream, create: Create, place: Place) -> Table:
-    """LIKE: another table's columns, without its rows."""
-    stream.expect("LIKE")
+def _like(execution: Execution, stream: TokenStream, create: Create, place: Place) -> tuple[Table, Table]:
+    """LIKE: a table with another one's columns, without its rows; and that one."""
     catalog, context = execution.context.catalog, execution.context
-    source = catalog.get(context, "TABLE", stream.name())
+    source: Table = catalog.get(context, "TABLE", stream.name())
     execution.require("SELECT", source)
     objects.check_type(source, "TABLE")
     table = table_build.new_table(execution, create, place, [])
@@ -157,7 +158,7 @@ def _like(execution: Execution, stream: TokenStream, create: Create, place: Plac
     stream.expect_end()
     _attach(execution, table, [])
     table_build.create_physical(execution, table)
-    return table
+    return table, source
 
 
 def _template(execution: Execution, stream: TokenStream) -> list[ColumnText]:
