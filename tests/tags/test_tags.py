@@ -198,6 +198,26 @@ def test_clones_take_tags_along(run: Client) -> None:
     assert run.tag(f"{run.schema}.t", f"{run.schema}.x.a", "COLUMN") == "c"
 
 
+def test_ddl_has_the_tags(run: Client) -> None:
+    run("CREATE TAG t ALLOWED_VALUES 'v', 'it''s' COMMENT = 'of things'", "CREATE TAG gone")
+    run(
+        "CREATE TABLE x (a INT WITH TAG (t = 'v') COMMENT 'c', b INT NOT NULL) COMMENT = 'x' WITH TAG (t = 'it''s', gone = 'g')"
+    )
+    run(
+        "CREATE DYNAMIC TABLE d TARGET_LAG = '1 hour' WAREHOUSE = compute_wh WITH TAG (t = 'v') AS SELECT a FROM x",
+        "DROP TAG gone",
+    )
+    ((whole,),) = run(f"SELECT GET_DDL('SCHEMA', '{run.schema}')")
+    for kind, name in (("TAG", "t"), ("TABLE", "x"), ("DYNAMIC_TABLE", "d")):
+        ((ddl,),) = run(f"SELECT GET_DDL('{kind}', '{name}')")
+        assert ddl in whole
+        run(ddl)
+        assert run(f"SELECT GET_DDL('{kind}', '{name}')") == [(ddl,)]
+        if kind == "TAG":  # a new one, which nothing has yet
+            run("ALTER TAG t RENAME TO new", "UNDROP TAG t")
+    assert (run.tag("t", "x.a", "COLUMN"), run.tag("t", "x", "TABLE"), run.tag("t", "d", "TABLE")) == ("v", "it's", "v")
+
+
 def test_tags_of_the_account(run: Client) -> None:
     run("CREATE TAG t ALLOWED_VALUES 'a'", "DROP TAG t", "CREATE TAG t COMMENT = 'second'")
     rows = run(

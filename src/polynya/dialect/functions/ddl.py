@@ -17,6 +17,7 @@ from polynya.catalog.model import (
     ColumnDef,
     Database,
     FileFormat,
+    GenericObject,
     Policy,
     Routine,
     Schema,
@@ -29,6 +30,7 @@ from polynya.catalog.model import (
 from polynya.catalog.names import join_name, quote_identifier
 from polynya.catalog.policies import MASKING, ROW_ACCESS, policy_of
 from polynya.catalog.rights import denied, may_read_text, sees
+from polynya.catalog.tags import allowed_values, known
 from polynya.dialect.expression import Expr, quote_string
 from polynya.dialect.functions.context import text
 from polynya.dialect.registry import Call, scalar
@@ -40,7 +42,7 @@ from polynya.errors import does_not_exist, unsupported
 _KINDS = {
     "TABLE": "TABLE", "VIEW": "TABLE", "DYNAMIC_TABLE": "TABLE", "DATABASE": "DATABASE", "SCHEMA": "SCHEMA",
     "SEQUENCE": "SEQUENCE", "FILE_FORMAT": "FILE FORMAT", "FUNCTION": "FUNCTION", "PROCEDURE": "PROCEDURE",
-    "POLICY": "POLICY", "STREAM": "STREAM", "TASK": "TASK",
+    "POLICY": "POLICY", "STREAM": "STREAM", "TASK": "TASK", "TAG": "TAG",
 }  # fmt: skip
 # Of a task's options, those that no clause of CREATE TASK sets.
 _NOT_TASK_SETTINGS = {"PARAMETERS", "GRAPH_VERSION", "RESUMED"}
@@ -116,7 +118,7 @@ class _Writer:
                 return "\n\n".join([f"create or replace {transient}database {self._name(item)};", *inside])
             case Schema():
                 kinds = (
-                    "SEQUENCE", ROW_ACCESS, MASKING, "TABLE", "FILE FORMAT", "FUNCTION", "PROCEDURE", "STREAM", "TASK",
+                    "TAG", "SEQUENCE", ROW_ACCESS, MASKING, "TABLE", "FILE FORMAT", "FUNCTION", "PROCEDURE", "STREAM", "TASK",
                 )  # fmt: skip
                 inside = [
                     self.ddl(child) for kind in kinds for child in _makeable(self._visible(item, kind), self._table_of)
@@ -144,6 +146,12 @@ class _Writer:
                 return self._stream(item)
             case Task():
                 return self._task(item)
+            case GenericObject(kind="TAG"):
+                values = ", ".join(quote_string(value) for value in allowed_values(item))
+                comment = f" COMMENT={quote_string(item.comment)}" if item.comment else ""
+                return (
+                    f"create or replace tag {self._name(item)}{' allowed_values ' if values else ''}{values}{comment};"
+                )
         raise unsupported(f"GET_DDL of {type(item).__name__}")
 
     def _name(self, item: CatalogObject) -> str:
@@ -153,7 +161,12 @@ class _Writer:
         kind = {"TEMPORARY": "TEMPORARY TABLE", "TRANSIENT": "TRANSIENT TABLE"}.get(table.kind, "TABLE")
         cluster = f" cluster by ({_without_parentheses(table.cluster_by)})" if table.cluster_by else ""
         if table.dynamic_query:
-            return f"create or replace dynamic table {self._name(table)}{cluster}\n as {table.dynamic_query};"
+            options = "".join(
+                f" {key.lower()} = {quote_string(str(table.options[key])) if key == 'TARGET_LAG' else table.options[key]}"
+                for key in ("TARGET_LAG", "WAREHOUSE") if key in table.options
+            )  # fmt: skip
+            head = f"create or replace dynamic table {self._name(table)}{cluster}{options}{_comment(table)}"
+            return f"{head}{self._tags(table.tags)}\n as {table.dynamic_query};"
         names = {column.stored_as: quote_identifier(column.name) for column in table.columns}
         lines = [self._column(column, names) for column in table.columns]
         keys = [quote_identifier(column.name) for column in table.columns if column.primary_key]
@@ -165,7 +178,18 @@ class _Writer:
         if table.row_access is not None:
             on = ", ".join(names[stored] for stored in table.row_access.columns)
             rows = f" WITH ROW ACCESS POLICY {self._policy_name(table.row_access)} ON ({on})"
-        return f"create or replace {kind} {self._name(table)}{cluster} (\n\t{columns}\n){_comment(table)}{rows};"
+        end = f"{_comment(table)}{rows}{self._tags(table.tags)}"
+        return f"create or replace {kind} {self._name(table)}{cluster} (\n\t{columns}\n){end};"
+
+    def _tags(self, tags: dict[int, str]) -> str:
+        """The clause with which an object or column has its tags; those that the session may not see have no name."""
+        found = [
+            f"{self._catalog.full_name(tag)}={quote_string(value)}"
+            if sees(self._context, tag)
+            else "#UNKNOWN_TAG='#UNKNOWN_VALUE'"
+            for tag, value in known(self._catalog, tags)
+        ]
+        return f" WITH TAG ({', '.join(found)})" if found else ""
 
     def _policy_name(self, attachment: Attachment) -> str:
         """A policy's full name, if the session may know it."""
@@ -230,9 +254,11 @@ class _Writer:
             parts.append(f"WITH MASKING POLICY {self._policy_name(column.masking)}")
             if len(column.masking.columns) > 1:
                 parts.append(f"USING ({', '.join(names[stored] for stored in column.masking.columns)})")
+        if column.tags:
+            parts.append(self._tags(column.tags).strip())
         if column.comment:
             parts.append(f"COMMENT {quote_string(column.comment)}")
-        return " ".join(parts)
+        return " ".join(part for part in parts if part)
 
     def _routine(self, routine: Routine) -> str:
         secure = "SECURE " if routine.options.get("SECURE") else ""
