@@ -128,6 +128,8 @@ def test_schemas_and_databases(client: Client, schema: str) -> None:
     database, _, name = schema.partition(".")
     client("CREATE TABLE t AS SELECT 1 AS a")
     client("CREATE VIEW v AS SELECT a FROM t")
+    client("CREATE TABLE one (k INT PRIMARY KEY)")
+    client("CREATE TABLE many (k INT REFERENCES one (k))")
     moment = client.run("CREATE TABLE gone AS SELECT 5 AS a")
     client("DROP TABLE gone")
     client("INSERT INTO t VALUES (2)")
@@ -135,9 +137,11 @@ def test_schemas_and_databases(client: Client, schema: str) -> None:
     client(f"CREATE SCHEMA {name}_NOW CLONE {name}")
     client(f"CREATE SCHEMA {name}_THEN CLONE {name} AT (STATEMENT => '{moment}')")
     assert client(f"SELECT COUNT(*) FROM {name}_NOW.v") == [(2,)]
-    assert [row[1] for row in client(f"SHOW TERSE TABLES IN SCHEMA {name}_NOW")] == ["LATE", "T"]
+    assert [row[1] for row in client(f"SHOW TERSE TABLES IN SCHEMA {name}_NOW")] == ["LATE", "MANY", "ONE", "T"]
     assert client(f"SELECT a FROM {name}_THEN.v") == [(1,)]
-    assert [row[1] for row in client(f"SHOW TERSE TABLES IN SCHEMA {name}_THEN")] == ["GONE", "T"]
+    assert [row[1] for row in client(f"SHOW TERSE TABLES IN SCHEMA {name}_THEN")] == ["GONE", "MANY", "ONE", "T"]
+    keys = client(f"SHOW IMPORTED KEYS IN TABLE {name}_THEN.many")
+    assert [row[1:8] for row in keys] == [(database, f"{name}_THEN", "ONE", "K", database, f"{name}_THEN", "MANY")]
     client(f"DELETE FROM {name}_NOW.t")
     assert client(f"SELECT COUNT(*) FROM {schema}.t") == [(2,)]
     client(f"CREATE DATABASE {name}_COPY CLONE {database}")
@@ -280,9 +284,11 @@ def test_kinds(client: Client) -> None:
     client("CREATE TEMPORARY TABLE c2 CLONE brief")
     client("CREATE TABLE t (a INT)")
     client("CREATE TRANSIENT TABLE c3 CLONE t")
-    assert client("SELECT c1.a, c2.a FROM c1, c2") == [(1, 1)]
+    client("CREATE TEMPORARY TABLE mine (a INT, b VARIANT) AS SELECT 1, PARSE_JSON('{\"k\": 2}')")
+    client("CREATE TRANSIENT TABLE c4 CLONE mine")
+    assert client("SELECT c1.a, c2.a, c4.a, c4.b:k FROM c1, c2, c4") == [(1, 1, 1, "2")]
     kinds = {row[1]: row[4] for row in client("SHOW TABLES")}
-    assert (kinds["C1"], kinds["C2"], kinds["C3"]) == ("TRANSIENT", "TEMPORARY", "TRANSIENT")
+    assert [kinds[name] for name in ("C1", "C2", "C3", "C4")] == ["TRANSIENT", "TEMPORARY", "TRANSIENT", "TRANSIENT"]
 
 
 def test_two_sessions_write_to_a_fresh_clone(client: Client, another: Callable[[], Client]) -> None:

@@ -110,12 +110,12 @@ def clone_table(execution: Execution, stream: TokenStream, create: Create, place
     assert isinstance(source, Table)
     copy_grants = stream.accept("COPY", "GRANTS")
     stream.expect_end()
-    if source.kind == "TEMPORARY" and not create.temporary:
+    schema = execution.context.catalog.by_id(place.parent)
+    kind = table_build.table_kind(create, bool(getattr(schema, "transient", False)))
+    if source.kind == "TEMPORARY" and kind == "TABLE":
         raise compilation_error(
             2271, "0A000", "Temp table cannot be cloned to a permanent table; clone to a transient table instead"
         )
-    schema = execution.context.catalog.by_id(place.parent)
-    kind = table_build.table_kind(create, bool(getattr(schema, "transient", False)))
     if source.kind == "TRANSIENT" and kind == "TABLE":
         raise compilation_error(2120, "0A000", "Transient object cannot be cloned to a permanent object.")
     table = clone_of(execution, origin, source, create, place)
@@ -138,6 +138,9 @@ def clone_of(execution: Execution, origin: Origin, source: Table, create: Create
     if table.kind == "TEMPORARY":
         rows = at_snapshot(version.stored_as, version.snapshot)
         execution.connection.execute(f"CREATE TEMPORARY TABLE {table.stored_as} AS SELECT * FROM {rows}")
+    elif source.kind == "TEMPORARY":  # its rows are the session's, not the lake's
+        table_build.create_physical(execution, table)
+        execution.connection.execute(f"INSERT INTO {table.stored_as} SELECT * FROM {version.stored_as}")
     else:
         table.stored_as, table.snapshot = version.stored_as, version.snapshot
     return table
@@ -173,7 +176,7 @@ def database_contents(execution: Execution, origin: Origin, target: Database) ->
         )  # fmt: skip
         added += [own, *_children(execution, origin, schema, own)]
     added += [_copied(execution, role, target) for role in _then(execution, origin, origin.item, "DATABASE ROLE")]
-    _follow(origin, added, target)
+    _follow(execution, origin, added, target)
     return added
 
 
@@ -181,7 +184,7 @@ def schema_contents(execution: Execution, origin: Origin, target: Schema) -> lis
     """Clones of a schema's tables and copies of its other objects, not yet in the catalog."""
     _check_transient(origin.item, target)
     added = _children(execution, origin, origin.item, target)
-    _follow(origin, added, target)
+    _follow(execution, origin, added, target)
     return added
 
 
@@ -202,14 +205,26 @@ def copy_grants(execution: Execution, source: CatalogObject, target: CatalogObje
         catalog.grant(replace(grant, on_name=new + grant.on_name[len(old) :], to_name=to_name))
 
 
-def _follow(origin: Origin, added: list[CatalogObject], target: Database | Schema) -> None:
+def _follow(execution: Execution, origin: Origin, added: list[CatalogObject], target: Database | Schema) -> None:
     """What is cloned has its origin's tags, policies and sequences; those that are cloned with it stand in for them."""
     target.tags = {**origin.item.tags, **target.tags}
     followed = (GenericObject, Policy, Sequence)
     pairs = {item.options.pop("CLONE OF", 0): item.id for item in added if isinstance(item, followed)}
+    _follow_references(execution, origin, added, target)
     follow_clones(added, pairs, target)
     follow_policies(added, pairs)
     follow_sequences(added, pairs)
+
+
+def _follow_references(
+    execution: Execution, origin: Origin, added: list[CatalogObject], target: Database | Schema
+) -> None:
+    """Foreign keys between tables that are cloned together are between the clones."""
+    old, new = execution.context.catalog.path(origin.item), execution.context.catalog.path(target)
+    for item in added:
+        for constraint in item.options.get("CONSTRAINTS", []) if isinstance(item, Table) else []:
+            if constraint["references"][: len(old)] == old:
+                constraint["references"] = [*new, *constraint["references"][len(old) :]]
 
 
 def _check_transient(source: CatalogObject, target: Database | Schema) -> None:
