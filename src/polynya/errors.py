@@ -66,6 +66,16 @@ def does_not_exist(kind: str, name: str) -> SnowflakeError:
     return compilation_error(2003, sqlstate, f"{kind} '{name}' does not exist or not authorized.")
 
 
+def was_purged(kind: str, name: str) -> SnowflakeError:
+    """UNDROP finds nothing of the name that was dropped and can come back: 090025.
+
+    Args:
+        kind: ``Table``, ``Schema``, ``Dynamic_table`` ...
+        name: without its schema and database.
+    """
+    return SnowflakeError(90025, "22000", f"{kind} {name} did not exist or was purged.")
+
+
 def insufficient_privileges(kind: str, name: str) -> SnowflakeError:
     """The role sees an object and may not do this with it: 003001.
 

@@ -176,7 +176,7 @@ def test_nothing_can_be_written(cursor: Cursors, consumer: Warehouse, sales: Sno
         124875,
     )
     taker.execute("DROP DATABASE d3")
-    with pytest.raises(ProgrammingError, match="does not exist"):
+    with pytest.raises(ProgrammingError, match="did not exist or was purged"):
         taker.execute("UNDROP DATABASE d3")
     taker.execute("CREATE DATABASE d3 FROM SHARE provider.s3")
 

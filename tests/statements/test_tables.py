@@ -78,7 +78,7 @@ OTHERS: list[tuple[Any, ...]] = [
     ("CREATE TABLE t (a INT); DROP TABLE t", [("T successfully dropped.",)]),
     ("CREATE TABLE t AS SELECT 5 AS a; DROP TABLE t; UNDROP TABLE t; SELECT * FROM t", [(5,)]),
     ("CREATE TABLE t AS SELECT 5 AS a; DROP TABLE t; CREATE TABLE t (b INT); UNDROP TABLE t", 2002, "already exists."),
-    ("UNDROP TABLE nope", 2003, "NOPE' does not exist"),
+    ("UNDROP TABLE nope", 90025, "Table NOPE did not exist or was purged"),
     ("CREATE TABLE t (a INT); DROP VIEW t", 2203, "Object found is of type 'TABLE'"),
     # clones
     ("CREATE TABLE t AS SELECT 1 AS a; CREATE TABLE c CLONE t; INSERT INTO t VALUES (2); SELECT * FROM c", [(1,)]),

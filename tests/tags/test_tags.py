@@ -63,7 +63,7 @@ def test_a_tag_is_defined_changed_dropped_and_brought_back(run: Client) -> None:
     assert run("SHOW TAGS") == []
     assert [row[1] for row in run("SHOW TAGS HISTORY")] == ["COLOUR"]
     assert run("UNDROP TAG colour") == [("Tag COLOUR successfully restored.",)]
-    refused(run, "UNDROP TAG colour", 2003, "COLOUR")
+    refused(run, "UNDROP TAG colour", 90025, "COLOUR")
 
 
 CREATED = {

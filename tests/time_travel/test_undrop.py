@@ -46,7 +46,7 @@ def test_by_id(client: Client, schema: str) -> None:
     )
     client(f"UNDROP TABLE IDENTIFIER({ids[0][0]})")
     assert client("SELECT a FROM t") == [(1,)]
-    _refused(client, "UNDROP TABLE IDENTIFIER(999999999)", 2003)
+    _refused(client, "UNDROP TABLE IDENTIFIER(999999999)", 90025)
 
 
 def test_replaced_tables_come_back(client: Client) -> None:
@@ -77,19 +77,18 @@ def test_schemas_and_databases(client: Client, schema: str) -> None:
 
 
 def test_what_is_not_there(client: Client) -> None:
-    assert "NOPE' does not exist" in _refused(client, "UNDROP TABLE nope", 2003)
-    _refused(client, "UNDROP SCHEMA nope", 2003)
-    _refused(client, "UNDROP DATABASE nope", 2003)
+    for kind in ("Table", "Schema", "Database", "Tag"):
+        assert f"{kind} NOPE did not exist or was purged." in _refused(client, f"UNDROP {kind} nope", 90025)
     client("CREATE TEMPORARY TABLE mine (a INT)")
     client("DROP TABLE mine")
-    _refused(client, "UNDROP TABLE mine", 2003)
+    _refused(client, "UNDROP TABLE mine", 90025)
 
 
 def test_without_retention_nothing_comes_back(client: Client) -> None:
     client("CREATE TABLE t (a INT) DATA_RETENTION_TIME_IN_DAYS = 0")
     client("DROP TABLE t")
     assert client("SHOW TABLES HISTORY LIKE 'T'") == []
-    _refused(client, "UNDROP TABLE t", 2003)
+    _refused(client, "UNDROP TABLE t", 90025)
 
 
 def test_retention_is_inherited(client: Client, schema: str) -> None:

@@ -8,7 +8,7 @@ from polynya.catalog.model import CatalogObject, Database, Role, Schema, Table
 from polynya.catalog.retention import is_over
 from polynya.dialect.tokens import TokenStream
 from polynya.dialect.types import read_type
-from polynya.errors import SnowflakeError, does_not_exist
+from polynya.errors import SnowflakeError, does_not_exist, was_purged
 from polynya.stages import history
 from polynya.statements import creation, objects
 from polynya.statements.base import Execution, statement
@@ -136,7 +136,7 @@ def undrop(execution: Execution, stream: TokenStream) -> ResultSet:
             if (kind != "TABLE" or isinstance(item, Table)) and not is_over(catalog, item)
         ]
         if not candidates:
-            raise does_not_exist(word.capitalize(), place.name if kind == "DATABASE" else place.text)
+            raise was_purged(word.capitalize().replace(" ", "_"), place.name)
         item = candidates[0]
     creation.bring_back(execution, item)
     return status(f"{word.capitalize()} {item.name} successfully restored.")
@@ -151,7 +151,7 @@ def _dropped_by_id(execution: Execution, stream: TokenStream, kind: str) -> Cata
     catalog = execution.context.catalog
     item = catalog.by_id(int(number))
     if item is None or kind_of(item) != kind or item.dropped_on is None or is_over(catalog, item):
-        raise does_not_exist(kind.capitalize(), number)
+        raise was_purged(kind.capitalize(), number)
     return item
 
 

@@ -11,7 +11,7 @@ from polynya.catalog.model import GenericObject
 from polynya.catalog.retention import is_over
 from polynya.catalog.tags import MOST_CHARACTERS, MOST_VALUES, allowed_values
 from polynya.dialect.tokens import TokenStream
-from polynya.errors import does_not_exist, invalid_value, unsupported
+from polynya.errors import invalid_value, unsupported, was_purged
 from polynya.statements import creation, objects, policy_clauses, tagging
 from polynya.statements.base import Execution, statement
 from polynya.statements.show.listing import (
@@ -155,7 +155,7 @@ def undrop(execution: Execution, stream: TokenStream) -> ResultSet:
     place = objects.place_of(execution, _KIND, parts, "UNDROP TAG")
     found = [tag for tag in catalog.dropped(place.parent, _KIND, place.name) if not is_over(catalog, tag)]
     if not found:
-        raise does_not_exist("Tag", place.text)
+        raise was_purged("Tag", place.name)
     creation.bring_back(execution, found[0])
     return status(f"Tag {place.name} successfully restored.")
 
