@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from polynya.catalog import privileges
 from polynya.catalog.granted import object_of
 from polynya.catalog.kinds import sql_kind
-from polynya.catalog.model import CatalogObject, Grant
+from polynya.catalog.model import CatalogObject, Database, Grant, Schema, Table
 from polynya.catalog.store import Catalog
 
 _OPTION = "GRANTS_WHEN_DROPPED"
@@ -21,6 +21,8 @@ def lay_aside(catalog: Catalog, item: CatalogObject) -> None:
     """
     name = catalog.grant_name(item)
     gone = [grant for grant in catalog.rename_in_grants(sql_kind(item), name, None) if grant.to_kind != "SHARE"]
+    if not isinstance(item, (Table, Schema, Database)) and sql_kind(item) != "TAG":
+        return  # nothing else comes back
     if gone or _OPTION in item.options:  # a clone has its origin's options
         grants = [{field: getattr(grant, field) for field in _FIELDS} for grant in gone]
         kept = {"name": name, "at": datetime.now(UTC).isoformat(), "grants": grants}
