@@ -14,20 +14,24 @@ _OPTION = "GRANTS_WHEN_DROPPED"
 _FIELDS = ("privilege", "on_kind", "on_name", "to_kind", "to_name", "grant_option", "granted_by", "future")
 
 
-def lay_aside(catalog: Catalog, item: CatalogObject) -> None:
-    """Takes away the grants on a dropped object and on what lies in it, and keeps them with it.
+def lay_aside(catalog: Catalog, item: CatalogObject) -> tuple[Grant, ...]:
+    """Keeps the grants on an object that is about to be dropped, and on what lies in it, with it.
 
     Those to shares are not kept: what others may read is decided anew.
+
+    Returns:
+        All the grants that end with it.
     """
-    name = catalog.grant_name(item)
-    gone = [grant for grant in catalog.rename_in_grants(sql_kind(item), name, None) if grant.to_kind != "SHARE"]
-    if not isinstance(item, (Table, Schema, Database)) and sql_kind(item) != "TAG":
-        return  # nothing else comes back
-    if gone or _OPTION in item.options:  # a clone has its origin's options
-        grants = [{field: getattr(grant, field) for field in _FIELDS} for grant in gone]
-        kept = {"name": name, "at": datetime.now(UTC).isoformat(), "grants": grants}
-        item.options = {**item.options, _OPTION: kept}
-        catalog.update(item)
+    kind, name = sql_kind(item), catalog.grant_name(item)
+    gone = [grant for grant in catalog.grants() if privileges.renamed(grant, kind, name, None) is None]
+    if isinstance(item, (Table, Schema, Database)) or kind == "TAG":  # nothing else comes back
+        grants = [{field: getattr(grant, field) for field in _FIELDS} for grant in gone if grant.to_kind != "SHARE"]
+        others = {
+            option: value for option, value in item.options.items() if option != _OPTION
+        }  # a clone has its origin's
+        kept = {_OPTION: {"name": name, "at": datetime.now(UTC).isoformat(), "grants": grants}} if grants else {}
+        item.options = others | kept
+    return tuple(gone)
 
 
 def bring_back(catalog: Catalog, item: CatalogObject) -> None:

@@ -107,8 +107,13 @@ class Catalog:
 
     # --- changes -----------------------------------------------------------------------------------------------------
 
-    def add(self, item: CatalogObject, *, replaces: CatalogObject | None = None) -> None:
+    def add(self, item: CatalogObject, *, replaces: CatalogObject | None = None, gone: tuple[Grant, ...] = ()) -> None:
         """Adds an object; one that it replaces is dropped in the same step.
+
+        Args:
+            item: new.
+            replaces: the object of its name.
+            gone: grants that end with that one.
 
         Raises:
             SnowflakeError: 002002 if its name is taken.
@@ -121,9 +126,11 @@ class Catalog:
             with self._database:
                 if replaces is not None:
                     file.save_object(self._database, replace(replaces, dropped_on=_now()))
+                self._delete_grants(gone)
                 file.save_object(self._database, item)
             if replaces is not None:
                 self._mark_dropped(replaces)
+            self._forget_grants(gone)
             self._objects[item.id] = item
             self._place(item)
 
@@ -151,12 +158,19 @@ class Catalog:
                 if item.dropped_on is None:
                     self._place(item)
 
-    def drop(self, item: CatalogObject) -> None:
-        """Marks an object dropped; what lies in it can no longer be found, and comes back with it."""
+    def drop(self, item: CatalogObject, gone: tuple[Grant, ...] = ()) -> None:
+        """Marks an object dropped; what lies in it can no longer be found, and comes back with it.
+
+        Args:
+            item: to drop.
+            gone: grants that end with it.
+        """
         with self._lock:
             with self._database:
                 file.save_object(self._database, replace(item, dropped_on=_now()))
+                self._delete_grants(gone)
             self._mark_dropped(item)
+            self._forget_grants(gone)
 
     def undrop(self, item: CatalogObject) -> None:
         """Brings a dropped object back.
@@ -490,13 +504,8 @@ class Catalog:
         """Who was given something on an object (its full name), or a role (kind ROLE)."""
         return [grant for grant in self.grants() if (grant.on_kind, grant.on_name) == (kind, name) and not grant.future]
 
-    def rename_in_grants(self, kind: str, old: str, new: str | None) -> list[Grant]:
-        """Follows an object's renaming in the grants on it and on what lies in it; None: it is gone.
-
-        Returns:
-            The grants that are gone with it.
-        """
-        gone = []
+    def rename_in_grants(self, kind: str, old: str, new: str | None) -> None:
+        """Follows an object's renaming in the grants on it and on what lies in it; None: it is gone."""
         with self._lock:
             for grant in self.grants():
                 changed = privileges.renamed(grant, kind, old, new)
@@ -504,9 +513,15 @@ class Catalog:
                     self.revoke(grant)
                     if changed is not None:
                         self.grant(changed)
-                    else:
-                        gone.append(grant)
-        return gone
+
+    def _delete_grants(self, gone: tuple[Grant, ...]) -> None:
+        for grant in gone:
+            file.delete_grant(self._database, privileges.key_of(grant))
+
+    def _forget_grants(self, gone: tuple[Grant, ...]) -> None:
+        for grant in gone:
+            self._grants.pop(privileges.key_of(grant), None)
+        self.grants_version += bool(gone)
 
     def swap_in_grants(self, kind: str, one: str, other: str) -> None:
         """Follows two objects that exchanged their full names in the grants on them and on what lies in them."""

@@ -202,9 +202,10 @@ def put(
             remove(execution, replaced)
         catalog.add_temporary(context, item)
         return
-    catalog.add(item, replaces=replaced)
+    gone = dropped_grants.lay_aside(catalog, replaced) if replaced is not None and not copy_grants else ()
+    catalog.add(item, replaces=replaced, gone=gone)
     if replaced is not None and not copy_grants:
-        dropped_grants.lay_aside(catalog, replaced)
+        _forget_grantor(catalog, replaced)
     if not copy_grants:
         _apply_future_grants(catalog, item)
 
@@ -257,8 +258,14 @@ def remove(execution: Execution, item: CatalogObject) -> None:
         catalog.purge([item])
         return
     check_not_imported(execution, item)
-    catalog.drop(item)
-    dropped_grants.lay_aside(catalog, item)
+    catalog.drop(item, dropped_grants.lay_aside(catalog, item))
+    _forget_grantor(catalog, item)
+
+
+def _forget_grantor(catalog: Catalog, item: CatalogObject) -> None:
+    """What a role has granted stays when the role is dropped."""
+    if isinstance(item, Role):
+        catalog.rename_in_grants("ROLE", item.name, None)
 
 
 def rename(execution: Execution, item: CatalogObject, parts: list[str]) -> None:
