@@ -46,6 +46,7 @@ def create(execution: Execution, stream: TokenStream) -> ResultSet:
     )  # fmt: skip
     if cloned:
         clone_stage(execution, stream, item)
+        _check_outside(execution, {"URL": item.url, **item.options})
     else:
         _set(item, options)
     if not item.url:

@@ -358,3 +358,12 @@ def test_the_guide_s_set_up(admin: SnowflakeCursor, guarded: Warehouse, as_user:
     refused(two, HIDDEN, "SELECT * FROM acc.s.t", "DESCRIBE SCHEMA acc.s")
     run(admin, "REVOKE CREATE DATABASE, IMPORT SHARE ON ACCOUNT FROM ROLE PUBLIC")
     run(two, "DROP DATABASE citibike")
+
+
+def test_a_clone_of_a_stage_needs_what_a_new_one_needs(admin: SnowflakeCursor, make: Make, tmp_path: Path) -> None:
+    run(admin, f"CREATE STAGE outer_stage URL = 'file://{tmp_path}/'")
+    own = make("r_stage_clone", "CREATE STAGE ON SCHEMA acc.s", "USAGE ON STAGE outer_stage")
+    run(own, "LIST @outer_stage")
+    refused(own, DENIED, "CREATE STAGE copied CLONE outer_stage")
+    run(admin, "GRANT CREATE INTEGRATION ON ACCOUNT TO ROLE r_stage_clone")
+    run(own, "CREATE STAGE copied CLONE outer_stage")
