@@ -101,6 +101,11 @@ OTHERS: list[tuple[Any, ...]] = [
     # dynamic tables
     ("CREATE TABLE t AS SELECT 1 AS a; CREATE DYNAMIC TABLE d TARGET_LAG = '1 hour' WAREHOUSE = compute_wh AS SELECT a * 2 AS b FROM t; INSERT INTO t VALUES (5); ALTER DYNAMIC TABLE d REFRESH; SELECT * FROM d ORDER BY 1", [(2,), (10,)]),
     ("CREATE DYNAMIC TABLE d AS SELECT 1 AS a", 2084, "Missing option(s): [TARGET_LAG]"),
+    ("CREATE TABLE t AS SELECT 1 AS a; CREATE DYNAMIC TABLE d TARGET_LAG = '1 hour' WAREHOUSE = compute_wh AS SELECT a FROM t; INSERT INTO d VALUES (1)", 2098, "Dynamic table 'D' cannot be modified"),
+    ("CREATE TABLE t AS SELECT 1 AS a; CREATE DYNAMIC TABLE d TARGET_LAG = '1 hour' WAREHOUSE = compute_wh AS SELECT a FROM t; UPDATE d SET a = 2", 2098, "Dynamic table 'D' cannot be modified"),
+    ("CREATE TABLE t AS SELECT 1 AS a; CREATE DYNAMIC TABLE d TARGET_LAG = '1 hour' WAREHOUSE = compute_wh AS SELECT a FROM t; MERGE INTO d USING t ON d.a = t.a WHEN MATCHED THEN DELETE", 2098, "Dynamic table 'D' cannot be modified"),
+    ("CREATE TABLE t AS SELECT 1 AS a; CREATE DYNAMIC TABLE d TARGET_LAG = '1 hour' WAREHOUSE = compute_wh AS SELECT a FROM t; TRUNCATE TABLE d", 2098, "Dynamic table 'D' cannot be modified"),
+    ("CREATE TABLE t AS SELECT 1 AS a; CREATE DYNAMIC TABLE d TARGET_LAG = '1 hour' WAREHOUSE = compute_wh AS SELECT a FROM t; COPY INTO d FROM @~", 2098, "Dynamic table 'D' cannot be modified"),
     # sequences
     ("CREATE SEQUENCE s START 10 INCREMENT -3; SELECT s.NEXTVAL; SELECT s.NEXTVAL", [(7,)]),
     ("CREATE SEQUENCE s; CREATE TABLE t (a INT DEFAULT s.NEXTVAL, b INT); INSERT INTO t (b) VALUES (1), (2); SELECT a FROM t ORDER BY b", [(1,), (2,)]),

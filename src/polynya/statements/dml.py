@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from polynya.catalog.access import Origin
 from polynya.catalog.default_sequences import drawn_from
-from polynya.catalog.model import ColumnDef, Sequence, Table, View
+from polynya.catalog.model import ColumnDef, Sequence, Table
 from polynya.catalog.rights import require
 from polynya.dialect import casts
 from polynya.dialect.binder import Binder, Scope, dynamic_name
@@ -28,6 +28,7 @@ from polynya.dialect.scope import Relation, Source
 from polynya.dialect.sources import table_source, traced
 from polynya.errors import SnowflakeError, compilation_error, does_not_exist, invalid_identifier, unsupported
 from polynya.statements.base import Execution
+from polynya.statements.objects import check_modifiable
 from polynya.types.resultset import Column, ResultSet, StatementType, rows
 from polynya.types.sqltype import number
 
@@ -129,10 +130,7 @@ def _target(env: Environment, node: exp.Expr, *privileges: str) -> _Target:
     table = catalog.get(env.context, "TABLE", parts)
     for privilege in privileges:
         require(env.context, privilege, table)
-    if isinstance(table, View):
-        raise SnowflakeError(
-            2098, "42601", f"SQL compilation error:\nView '{parts[-1]}' cannot be modified: only tables can."
-        )
+    check_modifiable(table)
     database, schema, name = catalog.qualify(env.context, parts)
     alias = node.args.get("alias")
     shown = resolve_identifier(alias.this) if alias is not None and alias.this is not None else name

@@ -168,6 +168,7 @@ def truncate(execution: Execution, stream: TokenStream) -> ResultSet:
     table = catalog.get(context, "TABLE", parts, "Table")
     objects.check_type(table, "TABLE")
     execution.require(("TRUNCATE", "DELETE"), table)
+    objects.check_modifiable(table)
     with execution.connection.atomic():
         make_writable(execution, table)
         execution.access.write(table, {})

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from polynya.catalog.access import Reads
-from polynya.catalog.model import Table, View
+from polynya.catalog.model import Table
 from polynya.catalog.names import quote_identifier
 from polynya.dialect.expression import quote_string
 from polynya.errors import SnowflakeError, compilation_error
@@ -29,6 +29,7 @@ from polynya.statements.base import Execution
 from polynya.statements.copy_into import CopyIntoTable, flag, format_option
 from polynya.statements.load_errors import FileReport, OnError
 from polynya.statements.load_projection import Projection
+from polynya.statements.objects import check_modifiable
 from polynya.statements.writing import make_writable
 from polynya.types.resultset import ResultSet
 
@@ -124,8 +125,8 @@ def _prepared(execution: Execution, copy: CopyIntoTable) -> Load:
         name = ".".join(map(quote_identifier, context.catalog.qualify(context, copy.table)))
         raise compilation_error(2003, "42S02", f"Table '{name}' does not exist")
     execution.require("INSERT", table)
-    if isinstance(table, View) or not isinstance(table, Table):
-        raise compilation_error(2098, "42601", f"View '{copy.table[-1]}' cannot be modified: only tables can.")
+    check_modifiable(table)
+    assert isinstance(table, Table)
     transformation = None
     if copy.query:
         transformation = load_errors.read_transformation(copy.query)

@@ -12,7 +12,7 @@ from typing import Any
 from polynya.catalog import dropped_grants, rights
 from polynya.catalog.imported import imported_from, read_only, share_of
 from polynya.catalog.kinds import depth_of, is_temporary, key_of, kind_of, sql_kind
-from polynya.catalog.model import CatalogObject, Database, Role, Schema, Table
+from polynya.catalog.model import CatalogObject, Database, Role, Schema, Table, View
 from polynya.catalog.retention import DAYS, check_days, most_days
 from polynya.catalog.store import INFORMATION_SCHEMA, Catalog
 from polynya.catalog.versions import remember
@@ -186,6 +186,17 @@ def check_type(found: CatalogObject, wanted: str) -> None:
         raise compilation_error(
             2203, "02000", f"Object found is of type '{actual}', specified type '{wanted}' is not compatible."
         )
+
+
+def check_modifiable(item: CatalogObject) -> None:
+    """Refuses to change the rows of what has none of its own.
+
+    Raises:
+        SnowflakeError: 002098 for a view or a dynamic table.
+    """
+    kind = "View" if isinstance(item, View) else "Dynamic table" if getattr(item, "dynamic_query", "") else ""
+    if kind:
+        raise compilation_error(2098, "42601", f"{kind} '{item.name}' cannot be modified: only tables can.")
 
 
 def put(
