@@ -2,8 +2,9 @@
 
 Trips of station ``s`` on day ``t`` are about ``size[s] * index[t]``: the index is what all stations have in common, and is
 not moved by stations that open or close. Its logarithm is a level that walks at random, plus weekday, holiday and weather;
-the weekend's effect walks too. A station's ratio to ``size * index`` is a level and a weekly shape that walk. Both are
-Kalman filters, so the state of each day has seen nothing after it: forecasts made from it are honest, and a further model
+how weekend, warmth and rain act strays from the usual for some weeks and comes back: riders on their way to work stay away in
+other weather than those of a lockdown's spring. A station's ratio to ``size * index`` is a level and a weekly shape that walk.
+Both are Kalman filters, so the state of each day has seen nothing after it: forecasts made from it are honest, and a further model
 may learn from their errors.
 """
 
@@ -18,10 +19,14 @@ from tripcast.models.lightgbm_panel import Days, Floats, Ints, Panel
 
 # Variances a day. They are round numbers near the best one-step errors of bike trips: a wide range does as well.
 _LEVEL_WALK = 0.006
-_WEEKEND_WALK = 0.001
+_WEEKEND_WALK = 0.0001
+# of what the effects of weekend and warmth, and of rain, stray by; and the part of it that is left a day later
+_STRAY_WALK, _STRAY_RAIN_WALK = 0.001, 0.0005
+_STRAY_KEPT, _STRAY_PRIOR = 0.97, 0.1
 _INDEX_NOISE = 0.04
-_PART_LEVEL_WALK = 0.0015
+_PART_LEVEL_WALK = 0.001
 _PART_SHAPE_WALK = 0.0001  # of the prior variance
+_PART_WEEKEND_WALK = 0.0003
 _PART_NOISE = 0.03
 # an observation further off than so many standard deviations counts as that far
 _FAR = 4.0
@@ -49,13 +54,25 @@ class Design:
         x: (days, regressors).
         prior: standard deviation of each coefficient before anything is seen.
         walk: variance by which it changes a day.
+        kept: the part of it that is left a day later: 1, or less for one that comes back to 0.
         group: what each regressor is of, for explanations.
     """
 
     x: Floats
     prior: Floats
     walk: Floats
+    kept: Floats
     group: tuple[str, ...]
+
+
+# A regressor: its values by day, and prior, walk and group of its coefficient.
+_Regressor = tuple[Floats, float, float, str]
+
+
+def _design(lasting: list[_Regressor], straying: list[_Regressor]) -> Design:
+    x, prior, walk, group = zip(*lasting, *straying, strict=True)
+    kept = np.repeat([1.0, _STRAY_KEPT], [len(lasting), len(straying)])
+    return Design(np.stack(x, 1).astype(np.float64), np.array(prior), np.array(walk), kept, group)
 
 
 @dataclass(frozen=True)
@@ -123,7 +140,7 @@ def index_design(days: Days, climate: Climate, holidays: tuple[str, ...]) -> Des
     # a holiday is a weekend's day of its own kind
     weekend = ((days.weekday >= 5) | (days.holiday > 0)) * 1.0
     warm = (temperature - 60) / 20
-    columns: list[tuple[Floats, float, float, str]] = [
+    lasting: list[_Regressor] = [
         (np.ones(len(days)), 1.0, _LEVEL_WALK, LEVEL),
         (weekend - 2 / 7, 1.0, _WEEKEND_WALK, WEEKDAY),
         *(((days.weekday == day) - 1 / 7, 0.3, 0.0, WEEKDAY) for day in (0, 1, 2, 3, 5)),
@@ -141,25 +158,35 @@ def index_design(days: Days, climate: Climate, holidays: tuple[str, ...]) -> Des
         (weekend * np.maximum(temperature - 75, 0) / 10, 0.2, 0.0, TEMPERATURE),
         *((wet[:, column], prior, 0.0, RAIN) for column, prior in enumerate((0.5, 0.5, 1.0, 0.5, 0.3))),
         (weekend * wet[:, 0], 0.3, 0.0, RAIN),
+        (np.maximum(temperature - 75, 0) / 10 * wet[:, 0], 0.2, 0.0, RAIN),  # a thunderstorm is short
         (np.sin(days.year_angle), 0.2, 0.0, SEASON),
         (np.cos(days.year_angle), 0.2, 0.0, SEASON),
     ]
-    x, prior, walk, group = zip(*columns, strict=True)
-    return Design(np.stack(x, 1).astype(np.float64), np.array(prior), np.array(walk), group)
+    straying: list[_Regressor] = [
+        (weekend - 2 / 7, _STRAY_PRIOR, _STRAY_WALK, WEEKDAY),
+        (warm, _STRAY_PRIOR, _STRAY_WALK, TEMPERATURE),
+        (wet[:, 0], _STRAY_PRIOR, _STRAY_RAIN_WALK, RAIN),
+        (weekend * wet[:, 0], _STRAY_PRIOR, _STRAY_RAIN_WALK, RAIN),
+    ]
+    return _design(lasting, straying)
 
 
 def part_design(days: Days, climate: Climate) -> Design:
     """Regressors of a station's ratio to the index; the first is its level."""
     temperature, wet = _weather_terms(days, climate)
     kind = np.where(days.holiday > 0, 6, days.weekday)
-    columns: list[tuple[Floats, float, float, str]] = [
+    weekend = (kind >= 5) * 1.0
+    warm = (temperature - 60) / 20
+    lasting: list[_Regressor] = [
         (np.ones(len(days)), 0.5, _PART_LEVEL_WALK, LEVEL),
         *(((kind == day) - 1 / 7, 0.4, _PART_SHAPE_WALK * 0.4**2, WEEKDAY) for day in range(1, 7)),
-        ((temperature - 60) / 20, 0.2, _PART_SHAPE_WALK * 0.2**2, TEMPERATURE),
+        (warm, 0.2, _PART_SHAPE_WALK * 0.2**2, TEMPERATURE),
         (wet[:, 0], 0.1, _PART_SHAPE_WALK * 0.1**2, RAIN),
+        (weekend - 2 / 7, 0.3, _PART_WEEKEND_WALK, WEEKDAY),
+        (weekend * warm, 0.1, _PART_SHAPE_WALK * 0.1**2, TEMPERATURE),
+        (days.year_end * 1.0, 0.2, 0.0, HOLIDAY),
     ]
-    x, prior, walk, group = zip(*columns, strict=True)
-    return Design(np.stack(x, 1).astype(np.float64), np.array(prior), np.array(walk), group)
+    return _design(lasting, [])
 
 
 def kalman(y: Floats, design: Design, noise: Floats, start: float | Floats) -> tuple[Floats, Floats]:
@@ -179,10 +206,11 @@ def kalman(y: Floats, design: Design, noise: Floats, start: float | Floats) -> t
     state = np.zeros((series, width))
     state[:, 0] = start
     spread, walk = np.diag(design.prior**2), np.diag(design.walk)
+    kept = np.outer(design.kept, design.kept)
     states, errors = np.empty((days, series, width), np.float32), np.zeros((series, days), np.float32)
     for day in range(days):
         x = design.x[day]
-        spread = spread + walk
+        state, spread = state * design.kept, spread * kept + walk
         cross = spread @ x
         variance = float(x @ cross + noise[day])
         far = _FAR * np.sqrt(variance)

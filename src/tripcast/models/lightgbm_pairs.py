@@ -23,14 +23,9 @@ COLUMNS: dict[str, str] = {
     "mean_365": TREND,
     "weekday_mean_4": WEEKDAY,
     "weekday_mean_13": WEEKDAY,
-    "system_surprise_7": TREND,
-    "system_surprise_28": TREND,
-    "system_change_7": TREND,
-    "system_change_28": TREND,
     "last_year_step": SEASON,
     "last_year_station_step": SEASON,
     "last_year_day": SEASON,
-    "system_change_year": SEASON,
     "horizon": HORIZON,
     "weekday": WEEKDAY,
     "season_sine": SEASON,
@@ -83,7 +78,6 @@ class Pairs:
         self._levels = levels
         self._trips = panel.trips
         self._sums = Sums(panel.trips)
-        self._surprise = Sums(levels.innovations[None])
         open_size = levels.size.astype(np.float32) @ np.isfinite(panel.trips)
         total = np.nansum(panel.trips, axis=0, dtype=np.float64)
         self._system = Sums((total / np.maximum(open_size, 1e-6))[None])
@@ -116,18 +110,12 @@ class Pairs:
             yield (self._sums.mean(station, origin, span) + 0.1) / scale
         for weeks in (4, 13):
             yield (self._weekday_mean(station, origin, day, weeks) + 0.1) / (base + 0.1)
-        for span in (7, 28):
-            yield self._surprise.mean(0, origin, span)
-        level = self._levels.index[:, 0]
-        for span in (7, 28):
-            yield level[origin] - level[np.maximum(origin - span, 0)]
         old = origin - YEAR >= 27
         month = self._system.mean(0, origin - YEAR, 28) + 1e-3
         yield np.where(old, self._system.mean(0, day - YEAR + 3, 7) / month, np.nan)
         before = self._sums.mean(station, origin - YEAR, 28)
         yield np.where(old, (self._sums.mean(station, day - YEAR + 7, 15) + 0.5) / (before + 0.5), np.nan)
         yield np.where(old, self._system.mean(0, day - YEAR, 1) / month, np.nan)
-        yield np.where(old, level[origin] - level[np.maximum(origin - YEAR, 0)], np.nan)
         yield day - origin
         yield days.weekday[day]
         yield np.sin(days.year_angle[day])
