@@ -30,7 +30,7 @@ _SWEEP = 15.0
 _SNOWPARK = "snowflake.snowpark"
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -92,7 +92,7 @@ class Pool:
 
     def __init__(self, folder: Path, size: int | None = None, hide: tuple[Path, ...] = ()) -> None:
         self.folder = folder
-        self.size = size or _cores()
+        self.size = size or usable_cores()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         self._hide = hide

@@ -15,7 +15,7 @@ from typing import Any
 from polynya.catalog.store import Catalog
 from polynya.dialect import engine_functions
 from polynya.errors import SnowflakeError
-from polynya.runtime.pool import Door, Pool
+from polynya.runtime.pool import Door, Pool, usable_cores
 from polynya.session.accesses import Accesses
 from polynya.session.events import Events
 from polynya.session.history import History
@@ -58,7 +58,8 @@ class Account:
     def __init__(self, home: Path, cores: int | None = None) -> None:
         self.home = home
         self.catalog = Catalog.open(home / "catalog.sqlite")
-        self.engine = Engine.open(home, on_open=engine_functions.install)
+        cores = cores or usable_cores()
+        self.engine = Engine.open(home, cores=cores, on_open=engine_functions.install)
         clean_up(self.engine, self.catalog)
         self.stages = StageStore(home)
         self.imports = ImportedDatabases(home, self.engine, self.catalog)

@@ -482,7 +482,7 @@ class Connection:
         with self._working():
             try:
                 self._feed(sql, inputs)
-                with self.engine.schema_copies.loading():
+                with self.engine.turns.take(sql, waits=not _UNMET.match(sql)), self.engine.schema_copies.loading():
                     return work()
             except duckdb.Error as error:
                 if not self._read_twice():

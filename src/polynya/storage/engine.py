@@ -20,6 +20,7 @@ from polynya.storage.forks import METADATA
 from polynya.storage.locks import TableLocks
 from polynya.storage.schema_copies import SchemaCopies
 from polynya.storage.tables import PAST
+from polynya.storage.turns import Turns
 
 # DuckLake tries a commit again when another one came first; its own pause of 100 ms is long for one machine.
 _COMMIT_RETRY_MS = 5
@@ -34,15 +35,17 @@ class Engine:
     Args:
         root: the instance's first connection.
         home: folder with the lake's data and metadata.
+        cores: of the machine.
     """
 
-    def __init__(self, root: duckdb.DuckDBPyConnection, home: Path) -> None:
+    def __init__(self, root: duckdb.DuckDBPyConnection, home: Path, cores: int) -> None:
         self._root = root
         self._memory = _memory()
         self.home = home
         self.locks = TableLocks()
         self.counters = Counters(root)
         self.schema_copies = SchemaCopies(root)
+        self.turns = Turns(cores)
         # Row counts of tables at a snapshot of the lake: see ``sizes``.
         self.row_counts: tuple[int, dict[tuple[str, int | None], int]] = (-1, {})
         # Held while files get another owner or go: see ``forks``.
@@ -65,6 +68,7 @@ class Engine:
         home: Path,
         *,
         threads: int | None = None,
+        cores: int | None = None,
         on_open: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
     ) -> Engine:
         """Opens the lake in a home, or makes it.
@@ -72,6 +76,7 @@ class Engine:
         Args:
             home: folder; ``lake.ducklake`` (metadata), ``lake`` (Parquet files) and ``tmp`` (spill) lie in it.
             threads: default one a core.
+            cores: how many of the machine's it is to use; default all.
             on_open: called with the new engine's root connection (the dialect registers its functions there).
         """
         config: dict[str, str | bool | int | float | list[str]] = {
@@ -112,7 +117,7 @@ class Engine:
         python_calls.install(root)
         if on_open is not None:
             on_open(root)
-        return cls(root, home)
+        return cls(root, home, cores or os.cpu_count() or 1)
 
     def connect(self) -> Connection:
         """A connection with its own temporary tables, for one session."""
