@@ -189,7 +189,7 @@ def part_design(days: Days, climate: Climate) -> Design:
     return _design(lasting, [])
 
 
-def kalman(y: Floats, design: Design, noise: Floats, start: float | Floats) -> tuple[Floats, Floats]:
+def kalman(y: Floats, design: Design, noise: Floats, start: float | Floats) -> Floats:
     """Filters many series with the same regressors at once: their gain is the same, as it does not depend on what is seen.
 
     Args:
@@ -199,7 +199,7 @@ def kalman(y: Floats, design: Design, noise: Floats, start: float | Floats) -> t
         start: of the level.
 
     Returns:
-        states (days, series, regressors) as of the end of each day, float32; innovations (series, days).
+        states (days, series, regressors) as of the end of each day, float32.
     """
     series, days = y.shape
     width = design.x.shape[1]
@@ -207,7 +207,7 @@ def kalman(y: Floats, design: Design, noise: Floats, start: float | Floats) -> t
     state[:, 0] = start
     spread, walk = np.diag(design.prior**2), np.diag(design.walk)
     kept = np.outer(design.kept, design.kept)
-    states, errors = np.empty((days, series, width), np.float32), np.zeros((series, days), np.float32)
+    states = np.empty((days, series, width), np.float32)
     for day in range(days):
         x = design.x[day]
         state, spread = state * design.kept, spread * kept + walk
@@ -219,8 +219,8 @@ def kalman(y: Floats, design: Design, noise: Floats, start: float | Floats) -> t
         if np.isfinite(y[:, day]).any():
             spread = spread - np.outer(cross, cross) / variance
         state = state + np.outer(error / variance, cross)
-        states[day], errors[:, day] = state, error
-    return states, errors
+        states[day] = state
+    return states
 
 
 @dataclass(frozen=True)
@@ -229,14 +229,13 @@ class Levels:
 
     Args:
         size: trips of a station per unit of the index.
-        index: (days, regressors), innovations: (days,).
+        index: (days, regressors).
         part: (days, stations, regressors).
         climate, holidays: with which regressors are made.
     """
 
     size: Floats
     index: Floats
-    innovations: Floats
     part: Floats
     climate: Climate
     holidays: tuple[str, ...]
@@ -320,7 +319,7 @@ def levels_of(panel: Panel, sizes: Floats | None = None) -> Levels:
     logarithm = np.where(np.isfinite(trips).any(axis=0), np.log((total + 1) / open_size), np.nan)
     usual_total = max(float(np.median(total)), 1.0)
     start = float(np.nanmedian(logarithm[:28]))
-    states, errors = kalman(
+    states = kalman(
         logarithm[None],
         index_design(days, climate, holidays),
         np.full(len(days), _INDEX_NOISE + 1 / usual_total),
@@ -335,5 +334,5 @@ def levels_of(panel: Panel, sizes: Floats | None = None) -> Levels:
         members = np.flatnonzero(group == value)
         noise = _PART_NOISE + 1 / (mean[members].mean() * index / index.mean())
         ratio = trips[members] / (size[members, None] * index[None])
-        part[:, members] = kalman(ratio, design, noise, 1.0)[0]
-    return Levels(size, states[:, 0], errors[0], part, climate, holidays)
+        part[:, members] = kalman(ratio, design, noise, 1.0)
+    return Levels(size, states[:, 0], part, climate, holidays)
