@@ -29,7 +29,9 @@ _PART_SHAPE_WALK = 0.0001  # of the prior variance
 _PART_WEEKEND_WALK = 0.0003
 _PART_NOISE = 0.03
 # an observation further off than so many standard deviations counts as that far
-_FAR = 4.0
+_FAR = 2.5
+# A station's day counts for the index up to so many times what the median station has for its size, and some trips more.
+_ALONE_TIMES, _ALONE_TRIPS = 2.5, 5.0
 _LEAST_PART, _LEAST_TRIPS, _FAR_LEVEL = 0.02, 1e-3, 20.0
 _ALTERNATIONS = 8
 
@@ -303,6 +305,19 @@ def two_way(trips: Floats, sizes: Floats | None = None) -> tuple[Floats, Floats]
     return size, index
 
 
+def _common(trips: Floats, size: Floats) -> Floats:
+    """Trips without what one station alone has on a day: an error or an event there must not move the index of all.
+
+    Args:
+        trips: (stations, days), NaN where closed.
+        size: of the stations.
+    """
+    ratio = trips / size[:, None]
+    ratio[:, ~np.isfinite(trips).any(axis=0)] = 0
+    most = _ALONE_TIMES * np.nanmedian(ratio, axis=0) * size[:, None] + _ALONE_TRIPS
+    return np.minimum(trips, most.astype(trips.dtype))
+
+
 def levels_of(panel: Panel, sizes: Floats | None = None) -> Levels:
     """Filters the system and its stations over the days of a panel.
 
@@ -313,9 +328,10 @@ def levels_of(panel: Panel, sizes: Floats | None = None) -> Levels:
     trips, days = panel.trips, panel.days
     climate = climate_of(days)
     holidays = tuple(sorted({name for name in days.holiday_name if name}))
-    size, index = two_way(trips, sizes)
+    common = _common(trips, two_way(trips, sizes)[0])
+    size, index = two_way(common, sizes)
     open_size = np.maximum(size.astype(np.float32) @ np.isfinite(trips), 1e-6)
-    total = np.nansum(trips, axis=0, dtype=np.float64)
+    total = np.nansum(common, axis=0, dtype=np.float64)
     logarithm = np.where(np.isfinite(trips).any(axis=0), np.log((total + 1) / open_size), np.nan)
     usual_total = max(float(np.median(total)), 1.0)
     start = float(np.nanmedian(logarithm[:28]))
