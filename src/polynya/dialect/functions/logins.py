@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from polynya.catalog import login_views
 from polynya.dialect import casts
 from polynya.dialect.expression import Expr, quote_string
-from polynya.dialect.functions.tables import argument, rows_source
+from polynya.dialect.functions.tables import history_arguments, rows_source
 from polynya.dialect.registry import Call
 from polynya.dialect.scope import Source
 from polynya.dialect.table_functions import table_function
 from polynya.dialect.tokens import TokenStream
-from polynya.errors import compilation_error, invalid_argument_types
+from polynya.errors import invalid_argument_types
 from polynya.types.sqltype import TIMESTAMP_LTZ
 
 _ARGUMENTS = {
@@ -29,15 +29,7 @@ _MOST = 10_000
 @table_function(*_ARGUMENTS)
 def login_history(call: Call) -> Source:
     """The last logins of the past week that the session may see, of the account or of a user, newest first."""
-    names = _ARGUMENTS[call.name]
-    unknown = call.named.keys() - set(names)
-    if unknown:
-        raise compilation_error(1015, "22023", f"Unknown argument '{min(unknown)}' of {call.name}.", call.position)
-    nodes = {name: argument(call, name, position) for position, name in enumerate(names)}
-    given = {name: call.binder.expression(node) for name, node in nodes.items() if node is not None}
-    limit = given["RESULT_LIMIT"].constant if "RESULT_LIMIT" in given else 100
-    if not isinstance(limit, int) or not 1 <= limit <= _MOST:
-        raise compilation_error(1015, "22023", f"RESULT_LIMIT must be between 1 and {_MOST}.", call.position)
+    given, limit = history_arguments(call, _ARGUMENTS[call.name], 100, _MOST)
     records = [] if call.binder.results is None else login_views.visible(call.context, call.binder.results.logins())
     earliest = datetime.now(UTC) - timedelta(days=_DAYS)
     recent = [login_views.row(record) for record in records if record["EVENT_TIMESTAMP"] >= earliest]

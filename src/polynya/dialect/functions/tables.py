@@ -54,6 +54,28 @@ def argument(call: Call, name: str, position: int) -> exp.Expr | None:
     return call.nodes[position] if position < len(call.nodes) else None
 
 
+def history_arguments(call: Call, names: tuple[str, ...], limit: int, most: int) -> tuple[dict[str, Expr], int]:
+    """The arguments of a table function of past events that were given, and how many rows it may answer.
+
+    Args:
+        call: by name or by position.
+        names: of all arguments, in order.
+        limit, most: default and most of RESULT_LIMIT.
+
+    Raises:
+        SnowflakeError: 001015 for an unknown argument or a limit out of range.
+    """
+    unknown = call.named.keys() - set(names)
+    if unknown:
+        raise compilation_error(1015, "22023", f"Unknown argument '{min(unknown)}' of {call.name}.", call.position)
+    nodes = {name: argument(call, name, position) for position, name in enumerate(names)}
+    given = {name: call.binder.expression(node) for name, node in nodes.items() if node is not None}
+    found = given["RESULT_LIMIT"].constant if "RESULT_LIMIT" in given else limit
+    if not isinstance(found, int) or not 1 <= found <= most:
+        raise compilation_error(1015, "22023", f"RESULT_LIMIT must be between 1 and {most}.", call.position)
+    return given, found
+
+
 def rows_source(call: Call, columns: list[Column], rows: list[tuple]) -> Source:
     """Rows that are already known as a relation."""
     arrays = []

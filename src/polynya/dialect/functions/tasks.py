@@ -18,7 +18,7 @@ from polynya.dialect import casts
 from polynya.dialect.expression import Expr, null, quote_string
 from polynya.dialect.functions.context import text
 from polynya.dialect.functions.system import when_run
-from polynya.dialect.functions.tables import argument, rows_source
+from polynya.dialect.functions.tables import argument, history_arguments, rows_source
 from polynya.dialect.registry import Call, scalar
 from polynya.dialect.scope import Source
 from polynya.dialect.table_functions import table_function
@@ -165,19 +165,11 @@ def task_dependents(call: Call) -> Source:
 @table_function(*_ARGUMENTS)
 def task_runs(call: Call) -> Source:
     """Runs of tasks or of their graphs, last scheduled first."""
-    names = _ARGUMENTS[call.name]
-    unknown = call.named.keys() - set(names)
-    if unknown:
-        raise compilation_error(1015, "22023", f"Unknown argument '{min(unknown)}' of {call.name}.", call.position)
-    nodes = {name: argument(call, name, position) for position, name in enumerate(names)}
-    given = {name: call.binder.expression(node) for name, node in nodes.items() if node is not None}
+    given, limit = history_arguments(call, _ARGUMENTS[call.name], _LIMITS[call.name], _MOST)
     columns = task_views.COLUMNS[call.name]
     records = [] if call.binder.results is None else task_views.runs(call.context, call.binder.results.tasks, call.name)
     source = rows_source(call, columns, [task_views.row(record, columns) for record in records])
     conditions = _conditions(call, given)
-    limit = given["RESULT_LIMIT"].constant if "RESULT_LIMIT" in given else _LIMITS[call.name]
-    if not isinstance(limit, int) or not 1 <= limit <= _MOST:
-        raise compilation_error(1015, "22023", f"RESULT_LIMIT must be between 1 and {_MOST}.", call.position)
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     order = 'ORDER BY "SCHEDULED_TIME" DESC, "QUERY_START_TIME" DESC NULLS FIRST'
     return Source(f"(SELECT * FROM {source.sql}{where} {order} LIMIT {limit})", source.columns)
