@@ -72,6 +72,7 @@ def _write_inputs(session: Session, days: pd.DatetimeIndex, stations: int) -> No
             "STATION_ID": np.repeat(names_of_stations, len(days)),
             "DAY": np.tile(np.array(days.date), stations),
             "TRIPS": counts.ravel(),
+            "CASUAL_TRIPS": random.binomial(counts.ravel(), 0.2),
         }
     )
     materialize_holidays(session, days[0].year, days[-1].year)

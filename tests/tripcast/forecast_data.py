@@ -47,7 +47,7 @@ def days_of(count: int, ahead: int = 60) -> pd.DataFrame:
 
 
 def station_days(days: pd.DataFrame, count: int, stations: int = 4, seed: int = 0) -> pd.DataFrame:
-    """STATION_ID, DAY, TRIPS: counts with a weekly course that rain halves; station n opens n weeks after FIRST."""
+    """STATION_ID, DAY, TRIPS, CASUAL_TRIPS: a weekly course that rain halves; station n opens n weeks after FIRST."""
     random = np.random.default_rng(seed)
     known = days.iloc[:count]
     weekday = np.array([1.0, 1.1, 1.1, 1.0, 0.9, 0.6, 0.5])[known["WEEKDAY"]]
@@ -56,6 +56,7 @@ def station_days(days: pd.DataFrame, count: int, stations: int = 4, seed: int = 
     for number in range(stations):
         rows = pd.DataFrame({"STATION_ID": f"S{number}", "DAY": known["DAY"]})
         rows["TRIPS"] = random.poisson((10 + 10 * number) * course)
+        rows["CASUAL_TRIPS"] = rows["TRIPS"] // 5
         parts.append(rows.iloc[7 * number :])
     return pd.concat(parts, ignore_index=True)
 

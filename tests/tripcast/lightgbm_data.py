@@ -47,7 +47,7 @@ def weather_of(days: pd.DatetimeIndex, random: np.random.Generator) -> pd.DataFr
 
 
 def synthetic(stations: int = 12, days: int = 700, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Trips with a week, a year and weather: rows of FEATURES, and of DAYS."""
+    """Trips with a week, a year and weather, a fifth of them by casual riders: rows of FEATURES, and of DAYS."""
     random = np.random.default_rng(seed)
     index = pd.date_range("2018-01-01", periods=days)
     weather = weather_of(index, random)
@@ -66,6 +66,7 @@ def synthetic(stations: int = 12, days: int = 700, seed: int = 0) -> tuple[pd.Da
             "STATION_ID": np.repeat([f"S{number:04d}" for number in range(stations)], days).astype(object),
             "DAY": np.tile(index.to_numpy(), stations),
             "TRIPS": trips.ravel().astype(np.float32),
+            "CASUAL_TRIPS": random.binomial(trips.ravel(), 0.2).astype(np.float32),
         }
     )
     return known.merge(weather, on="DAY").sort_values(["STATION_ID", "DAY"], ignore_index=True), weather
@@ -116,14 +117,16 @@ def real(trips: Path, weather: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     # the files of September and October 2020 share days
     rides = pd.concat(starts, ignore_index=True)
     rides = rides[~(rides.BIKE.notna() & rides.duplicated())].dropna(subset=["STATION_ID", "STARTED"])
-    counts = rides.groupby(["STATION_ID", rides.STARTED.dt.normalize().rename("DAY")]).size()
+    rides["CASUAL"] = rides.KIND.isin(["Customer", "casual"])
+    days = ["STATION_ID", rides.STARTED.dt.normalize().rename("DAY")]
+    counts = rides.groupby(days).agg(TRIPS=("CASUAL", "size"), CASUAL_TRIPS=("CASUAL", "sum")).astype(np.float32)
     last = counts.index.get_level_values("DAY").max()
     parts = []
     for station, by_day in counts.groupby(level=0):
         by_day = by_day.droplevel(0)
         until = last if by_day.index.max() >= last - pd.Timedelta(days=30) else by_day.index.max()
         filled = by_day.reindex(pd.date_range(by_day.index.min(), until), fill_value=0)
-        parts.append(pd.DataFrame({"STATION_ID": station, "DAY": filled.index, "TRIPS": filled.to_numpy(np.float32)}))
+        parts.append(filled.rename_axis("DAY").reset_index().assign(STATION_ID=station))
     station_days = pd.concat(parts, ignore_index=True)
     days = _real_days(weather, station_days.DAY.min(), last)
     return station_days.merge(days, on="DAY").sort_values(["STATION_ID", "DAY"], ignore_index=True), days
@@ -134,6 +137,8 @@ _NEEDED = {
     "startedat": "STARTED",
     "startstationname": "STATION_ID",
     "bikeid": "BIKE",
+    "usertype": "KIND",
+    "membercasual": "KIND",
 }
 
 

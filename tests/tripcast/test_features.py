@@ -63,6 +63,7 @@ def series(station: str, first: int, trips: list[int]) -> list[tuple[str, date, 
 
 def put_station_days(session: Session, rows: list[tuple[str, date, int]], name: str = names.STATION_DAYS) -> None:
     data = pd.DataFrame(rows, columns=["STATION_ID", "DAY", "TRIPS"])
+    data["CASUAL_TRIPS"] = data["TRIPS"] // 3
     session.write_pandas(data, name, auto_create_table=True, overwrite=True)
 
 
@@ -364,13 +365,16 @@ def another_future(trips: DataFrame, cut: date, how: str, salt: int) -> DataFram
     past, future = trips.filter(F.col("DAY") <= F.lit(cut)), trips.filter(F.col("DAY") > F.lit(cut))
     if how == "other counts":
         noise = F.abs(F.hash("STATION_ID", "DAY", F.lit(salt))) % 500
-        future = future.select("STATION_ID", "DAY", noise.alias("TRIPS"))
+        future = future.select("STATION_ID", "DAY", noise.alias("TRIPS"), F.floor(noise / 2).alias("CASUAL_TRIPS"))
     elif how == "shifted":
         later = F.dateadd("day", F.lit(1), F.col("DAY")).cast("DATE")
         now = past.filter(F.col("DAY") == F.lit(cut)).select(
-            "STATION_ID", F.lit(cut + timedelta(days=1)).alias("DAY"), F.lit(77).alias("TRIPS")
+            "STATION_ID",
+            F.lit(cut + timedelta(days=1)).alias("DAY"),
+            F.lit(77).alias("TRIPS"),
+            F.lit(7).alias("CASUAL_TRIPS"),
         )
-        future = future.select("STATION_ID", later.alias("DAY"), "TRIPS").union_all(now)
+        future = future.select("STATION_ID", later.alias("DAY"), "TRIPS", "CASUAL_TRIPS").union_all(now)
     elif how == "closed":
         future = future.filter(F.col("STATION_ID") == F.lit("ABC"[salt % 3]))
     elif how == "nothing":

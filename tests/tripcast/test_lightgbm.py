@@ -12,9 +12,9 @@ import pytest
 from tripcast.models import learner
 from tripcast.models.base import ANSWER, WEATHER
 from tripcast.models.lightgbm import FittedLightGBM, LightGBM
-from tripcast.models.lightgbm_levels import levels_of
 from tripcast.models.lightgbm_pairs import COLUMNS, Pairs
 from tripcast.models.lightgbm_panel import panel_of
+from tripcast.models.lightgbm_riders import rider_levels_of
 
 CUTOFF = pd.Timestamp("2019-10-31")
 QUICK = LightGBM(rounds=40, pairs=20_000)
@@ -147,10 +147,11 @@ def test_rows_to_learn_from_know_nothing_after_their_origin(rows: tuple[pd.DataF
     origin = 500
     later = changed["DAY"] > known["DAY"].min() + pd.Timedelta(days=origin)
     changed.loc[later, "TRIPS"] = 3 * changed.loc[later, "TRIPS"] + 1
+    changed.loc[later, "CASUAL_TRIPS"] = 5 * changed.loc[later, "CASUAL_TRIPS"]
     found = []
     for frame in (known, changed):
         panel = panel_of(frame)
-        levels = levels_of(panel, sizes=np.full(len(panel.stations), 10.0))
+        levels = rider_levels_of(panel, sizes=np.full(len(panel.stations), 10.0))
         stations = np.arange(len(panel.stations))
         origins = np.full(len(stations), origin)
         pairs = Pairs(panel, levels)

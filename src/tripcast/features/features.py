@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from snowflake.snowpark import DataFrame, Session, Window
 from snowflake.snowpark import functions as F
 
@@ -14,6 +16,7 @@ COLUMNS = (
     "STATION_ID",
     "DAY",
     "TRIPS",
+    "CASUAL_TRIPS",
     *(f"LAG_{lag}" for lag in LAGS),
     *(f"MEAN_{span}" for span in MEANS),
     "WEEKDAY_MEAN_4",
@@ -22,8 +25,8 @@ COLUMNS = (
 )
 
 
-def history(station_days: DataFrame) -> DataFrame:
-    """What each station's own days say: COLUMNS up to DAYS_OPEN.
+def history(station_days: DataFrame, counts: Sequence[str] = ("TRIPS",)) -> DataFrame:
+    """What each station's own days say: STATION_ID, DAY, ``counts`` and COLUMNS from the lags to DAYS_OPEN.
 
     LAG_n is the trips n days before, NULL before the station's first day. The others are as of the end of the day, this day
     included, over as many days as the station has: MEAN_n over n days, WEEKDAY_MEAN_4 over the last four of this weekday;
@@ -31,6 +34,7 @@ def history(station_days: DataFrame) -> DataFrame:
 
     Args:
         station_days: STATION_ID, DAY, TRIPS, without gaps: a row is a day, so n rows before is n days before.
+        counts: columns of it to hand on, as FLOAT.
     """
     # one order for all: the warehouse sorts once
     by_day = Window.partition_by("STATION_ID").order_by("DAY")
@@ -42,10 +46,11 @@ def history(station_days: DataFrame) -> DataFrame:
         .when(week.is_not_null(), (trips + week) / F.lit(2.0))
         .otherwise(trips)
     )
-    return station_days.select("STATION_ID", "DAY", trips.cast("FLOAT").alias("TRIPS")).select(
+    floats = [F.col(column).cast("FLOAT").alias(column) for column in counts]
+    return station_days.select("STATION_ID", "DAY", *floats).select(
         "STATION_ID",
         "DAY",
-        "TRIPS",
+        *counts,
         *[F.lag(trips, days).over(by_day).alias(f"LAG_{days}") for days in LAGS],
         *[F.avg(trips).over(by_day.rows_between(1 - days, Window.CURRENT_ROW)).alias(f"MEAN_{days}") for days in MEANS],
         weekday_mean.alias("WEEKDAY_MEAN_4"),
@@ -57,7 +62,7 @@ def features(station_days: DataFrame, days: DataFrame) -> DataFrame:
     """COLUMNS, a row for each of STATION_DAYS; numbers are FLOAT, as models want them.
 
     Args:
-        station_days: STATION_ID, DAY, TRIPS, without gaps.
+        station_days: STATION_ID, DAY, TRIPS, CASUAL_TRIPS, without gaps.
         days: see ``tripcast.features.days``.
     """
     known = days.select(
@@ -67,7 +72,7 @@ def features(station_days: DataFrame, days: DataFrame) -> DataFrame:
             for column in calendar.COLUMNS[1:]
         ],
     )
-    return history(station_days).join(known, "DAY").select(*COLUMNS)
+    return history(station_days, ("TRIPS", "CASUAL_TRIPS")).join(known, "DAY").select(*COLUMNS)
 
 
 def build_feature_table(session: Session) -> None:

@@ -11,6 +11,8 @@ from tripcast import names
 
 # A station without a trip for longer than this at the end of the data counts as closed since its last trip.
 CLOSED_AFTER_DAYS = 30
+# USERTYPE of a rider without a membership, see ``tripcast.setup``
+CASUAL = "Customer"
 
 
 def day_range(session: Session, trips: str = names.TRIPS) -> tuple[date, date] | None:
@@ -30,19 +32,21 @@ def day_frame(session: Session, first: date, last: date) -> DataFrame:
 
 
 def station_days(trips: DataFrame, aliases: DataFrame, stations: DataFrame, first: date, last: date) -> DataFrame:
-    """STATION_ID, DAY, TRIPS: each station's days, those without a trip as zeros.
+    """STATION_ID, DAY, TRIPS, CASUAL_TRIPS: each station's days, those without a trip as zeros.
 
     A day without a trip has no row in TRIPS: it is a zero from the station's first to its last active day, and on to the
-    end of the data for a station that was active in the last CLOSED_AFTER_DAYS.
+    end of the data for a station that was active in the last CLOSED_AFTER_DAYS. CASUAL_TRIPS are those of riders without a
+    membership; a trip that does not say counts as a member's.
 
     Args:
-        trips: START_STATION_ID, START_STATION_NAME, STARTTIME.
+        trips: START_STATION_ID, START_STATION_NAME, STARTTIME, USERTYPE.
         aliases, stations: of these trips, see ``tripcast.features.stations``.
         first, last: days of the trips.
     """
+    casual = F.iff(F.col("USERTYPE") == F.lit(CASUAL), F.lit(1), F.lit(0))
     by_pair = trips.group_by(
         "START_STATION_ID", "START_STATION_NAME", F.col("STARTTIME").cast("DATE").alias("DAY")
-    ).agg(F.count(F.lit(1)).alias("PAIR_TRIPS"))
+    ).agg(F.count(F.lit(1)).alias("PAIR_TRIPS"), F.sum(casual).alias("PAIR_CASUAL"))
     named = aliases.select(
         F.col("START_STATION_ID").alias("ALIAS_ID"), F.col("START_STATION_NAME").alias("ALIAS_NAME"), "STATION_ID"
     )
@@ -53,7 +57,7 @@ def station_days(trips: DataFrame, aliases: DataFrame, stations: DataFrame, firs
             & F.equal_null(F.col("START_STATION_NAME"), F.col("ALIAS_NAME")),
         )
         .group_by("STATION_ID", "DAY")
-        .agg(F.sum("PAIR_TRIPS").alias("COUNTED"))
+        .agg(F.sum("PAIR_TRIPS").alias("COUNTED"), F.sum("PAIR_CASUAL").alias("COUNTED_CASUAL"))
     )
     open_until = F.iff(
         F.col("LAST_DAY") >= F.dateadd("day", F.lit(-CLOSED_AFTER_DAYS), F.lit(last)), F.lit(last), F.col("LAST_DAY")
@@ -64,7 +68,10 @@ def station_days(trips: DataFrame, aliases: DataFrame, stations: DataFrame, firs
         "STATION_ID", "DAY"
     )
     return frame.join(counts, ["STATION_ID", "DAY"], "left").select(
-        "STATION_ID", "DAY", F.coalesce(F.col("COUNTED"), F.lit(0)).cast("NUMBER(9, 0)").alias("TRIPS")
+        "STATION_ID",
+        "DAY",
+        F.coalesce(F.col("COUNTED"), F.lit(0)).cast("NUMBER(9, 0)").alias("TRIPS"),
+        F.coalesce(F.col("COUNTED_CASUAL"), F.lit(0)).cast("NUMBER(9, 0)").alias("CASUAL_TRIPS"),
     )
 
 

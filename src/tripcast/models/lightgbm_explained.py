@@ -26,7 +26,7 @@ _DECIMALS = 3
 def leaf_contributions(
     booster: lightgbm.Booster, matrix: Floats, columns: Mapping[str, str], threads: int
 ) -> dict[str, Floats]:
-    """What each group of columns adds to the raw score.
+    """What each group of columns adds to the forecast of a booster.
 
     Args:
         booster: its columns are the keys of ``columns``.
@@ -42,14 +42,26 @@ def leaf_contributions(
     for tree, described in enumerate(booster.dump_model()["tree_info"]):
         table = np.zeros((described["num_leaves"], len(groups)))
         root = described["tree_structure"]
-        _walk(root, _value(root), np.zeros(len(groups)), of_column, table)
-        table[:, 0] += _value(root)
+        expected, _ = _expect(root)
+        _walk(root, expected, np.zeros(len(groups)), of_column, table)
+        table[:, 0] += expected
         found += table[leaves[:, tree]]
     return {group: found[:, place] for place, group in enumerate(groups)}
 
 
-def _value(node: dict[str, Any]) -> float:
-    return float(node["internal_value"] if "split_feature" in node else node["leaf_value"])
+def _expect(node: dict[str, Any]) -> tuple[float, int]:
+    """The mean of the leaves below a node, kept in it, and the rows that they had.
+
+    LightGBM's own values of inner nodes are regularised each for itself, and so are not the means of their leaves.
+    """
+    if "split_feature" not in node:
+        value, count = float(node["leaf_value"]), int(node.get("leaf_count", 1))
+    else:
+        (left, few), (right, many) = _expect(node["left_child"]), _expect(node["right_child"])
+        count = few + many
+        value = (left * few + right * many) / max(count, 1)
+    node["expected"] = value
+    return value, count
 
 
 def _walk(node: dict[str, Any], value: float, so_far: Floats, of_column: list[int], table: Floats) -> None:
@@ -59,8 +71,14 @@ def _walk(node: dict[str, Any], value: float, so_far: Floats, of_column: list[in
         return
     for child in (node["left_child"], node["right_child"]):
         changed = so_far.copy()
-        changed[of_column[node["split_feature"]]] += _value(child) - value
-        _walk(child, _value(child), changed, of_column, table)
+        changed[of_column[node["split_feature"]]] += child["expected"] - value
+        _walk(child, child["expected"], changed, of_column, table)
+
+
+def logarithmic_mean(one: Floats, other: Floats) -> Floats:
+    """``(one - other) / log(one / other)``; where both are the same, that is the limit."""
+    apart = np.log(one / other)
+    return np.divide(one - other, apart, out=np.array(other, np.float64), where=np.abs(apart) > 1e-9)
 
 
 def additive(forecast: Floats, parts: Mapping[str, Floats]) -> list[dict[str, float]]:
@@ -70,10 +88,7 @@ def additive(forecast: Floats, parts: Mapping[str, Floats]) -> list[dict[str, fl
         forecast: trips, above 0.
         parts: group -> contributions to the logarithm; LEVEL is the logarithm of the usual level.
     """
-    usual = np.exp(parts[LEVEL])
-    apart = np.log(np.maximum(forecast, 1e-9)) - parts[LEVEL]
-    # the limit, where both are the same, is the level itself
-    mean = np.divide(forecast - usual, apart, out=usual.copy(), where=np.abs(apart) > 1e-9)
+    mean = logarithmic_mean(np.maximum(forecast, 1e-9), np.exp(parts[LEVEL]))
     groups = [group for group in parts if group != LEVEL]
     trips = np.round(np.stack([parts[group] * mean for group in groups], axis=1), _DECIMALS)
     rest = forecast - trips.sum(axis=1)

@@ -3,9 +3,10 @@
 Trips of station ``s`` on day ``t`` are about ``size[s] * index[t]``: the index is what all stations have in common, and is
 not moved by stations that open or close. Its logarithm is a level that walks at random, plus weekday, holiday and weather;
 how weekend, warmth and rain act strays from the usual for some weeks and comes back: riders on their way to work stay away in
-other weather than those of a lockdown's spring. A station's ratio to ``size * index`` is a level and a weekly shape that walk.
-Both are Kalman filters, so the state of each day has seen nothing after it: forecasts made from it are honest, and a further model
-may learn from their errors.
+other weather than those of a lockdown's spring. What a station has to ``size * index`` is, in its logarithm, a level, a weekly shape
+and answers to weather that walk; its trips are counts, so a dynamic generalized linear model (West, Harrison and Migon 1985) of
+Poisson counts with a noise of their own. Both are Kalman filters, so the state of each day has seen nothing after it: forecasts
+made from it are honest, and a further model may learn from their errors.
 """
 
 from __future__ import annotations
@@ -18,21 +19,24 @@ from tripcast.models.base import WEATHER
 from tripcast.models.lightgbm_panel import Days, Floats, Ints, Panel
 
 # Variances a day. They are round numbers near the best one-step errors of bike trips: a wide range does as well.
-_LEVEL_WALK = 0.006
+_LEVEL_WALK = 0.009
 _WEEKEND_WALK = 0.0001
 # of what the effects of weekend and warmth, and of rain, stray by; and the part of it that is left a day later
-_STRAY_WALK, _STRAY_RAIN_WALK = 0.001, 0.0005
+_STRAY_WALK, _STRAY_RAIN_WALK = 0.002, 0.001
 _STRAY_KEPT, _STRAY_PRIOR = 0.97, 0.1
 _INDEX_NOISE = 0.04
-_PART_LEVEL_WALK = 0.001
+_PART_LEVEL_WALK = 0.0005
 _PART_SHAPE_WALK = 0.0001  # of the prior variance
 _PART_WEEKEND_WALK = 0.0003
-_PART_NOISE = 0.03
+_PART_NOISE = 0.05
 # an observation further off than so many standard deviations counts as that far
-_FAR = 2.5
+_FAR = 3.0
 # A station's day counts for the index up to so many times what the median station has for its size, and some trips more.
 _ALONE_TIMES, _ALONE_TRIPS = 2.5, 5.0
-_LEAST_PART, _LEAST_TRIPS, _FAR_LEVEL = 0.02, 1e-3, 20.0
+# what the logarithms of a station's part and of the index are at most, and what trips are at least
+_FAR_PART, _FAR_LEVEL, _LEAST_TRIPS = 4.0, 20.0, 1e-3
+# an expectation below so many trips counts as so many for how far off a day is: one trip says little there
+_LEAST_EXPECTED = 0.05
 _ALTERNATIONS = 8
 
 LEVEL, WEEKDAY, SEASON, HOLIDAY, TEMPERATURE, RAIN = (
@@ -174,7 +178,7 @@ def index_design(days: Days, climate: Climate, holidays: tuple[str, ...]) -> Des
 
 
 def part_design(days: Days, climate: Climate) -> Design:
-    """Regressors of a station's ratio to the index; the first is its level."""
+    """Regressors of the logarithm of a station's ratio to the index; the first is its level."""
     temperature, wet = _weather_terms(days, climate)
     kind = np.where(days.holiday > 0, 6, days.weekday)
     weekend = (kind >= 5) * 1.0
@@ -186,41 +190,73 @@ def part_design(days: Days, climate: Climate) -> Design:
         (wet[:, 0], 0.1, _PART_SHAPE_WALK * 0.1**2, RAIN),
         (weekend - 2 / 7, 0.3, _PART_WEEKEND_WALK, WEEKDAY),
         (weekend * warm, 0.1, _PART_SHAPE_WALK * 0.1**2, TEMPERATURE),
+        (np.minimum(temperature - 45, 0) / 20, 0.1, _PART_SHAPE_WALK * 0.1**2, TEMPERATURE),
+        (np.maximum(temperature - 75, 0) / 10, 0.1, _PART_SHAPE_WALK * 0.1**2, TEMPERATURE),
+        (weekend * wet[:, 0], 0.1, _PART_SHAPE_WALK * 0.1**2, RAIN),
         (days.year_end * 1.0, 0.2, 0.0, HOLIDAY),
     ]
     return _design(lasting, [])
 
 
-def kalman(y: Floats, design: Design, noise: Floats, start: float | Floats) -> Floats:
-    """Filters many series with the same regressors at once: their gain is the same, as it does not depend on what is seen.
+def index_states(y: Floats, design: Design, noise: Floats, start: float) -> Floats:
+    """Filters the logarithm of the index.
 
     Args:
-        y: (series, days); NaN where nothing was seen: the state stays.
+        y: by day; NaN where nothing was seen: the state stays.
         design: for the same days.
         noise: variance of an observation, by day.
         start: of the level.
 
     Returns:
-        states (days, series, regressors) as of the end of each day, float32.
+        states (days, regressors) as of the end of each day, float32.
     """
-    series, days = y.shape
-    width = design.x.shape[1]
-    state = np.zeros((series, width))
-    state[:, 0] = start
+    state = np.zeros(design.x.shape[1])
+    state[0] = start
     spread, walk = np.diag(design.prior**2), np.diag(design.walk)
     kept = np.outer(design.kept, design.kept)
-    states = np.empty((days, series, width), np.float32)
-    for day in range(days):
-        x = design.x[day]
+    states = np.empty(design.x.shape, np.float32)
+    for day, x in enumerate(design.x):
         state, spread = state * design.kept, spread * kept + walk
-        cross = spread @ x
-        variance = float(x @ cross + noise[day])
-        far = _FAR * np.sqrt(variance)
-        error = y[:, day] - state @ x
-        error = np.clip(np.where(np.isnan(error), 0.0, error), -far, far)
-        if np.isfinite(y[:, day]).any():
+        if np.isfinite(y[day]):
+            cross = spread @ x
+            variance = float(x @ cross + noise[day])
+            far = _FAR * np.sqrt(variance)
+            state = state + cross * (np.clip(y[day] - state @ x, -far, far) / variance)
             spread = spread - np.outer(cross, cross) / variance
-        state = state + np.outer(error / variance, cross)
+        states[day] = state
+    return states
+
+
+def part_states(trips: Floats, expected: Floats, design: Design) -> Floats:
+    """Filters the logarithm of what each station has to what is expected of it, from counts.
+
+    Args:
+        trips: (stations, days); NaN where closed: the state stays.
+        expected: trips of a station of which nothing is known but its size, (stations, days).
+        design: for the same days.
+
+    Returns:
+        states (days, stations, regressors) as of the end of each day, float32.
+    """
+    stations, days = trips.shape
+    width = design.x.shape[1]
+    state = np.zeros((stations, width))
+    spread = np.tile(np.diag(design.prior**2), (stations, 1, 1))
+    diagonal, started = np.arange(width), np.zeros(stations, np.bool_)
+    states = np.empty((days, stations, width), np.float32)
+    for day, x in enumerate(design.x):
+        is_open = np.isfinite(trips[:, day])
+        mean = expected[:, day] * np.exp(np.clip(state @ x, -_FAR_PART, _FAR_PART))
+        mean = np.maximum(mean, _LEAST_EXPECTED)
+        spread[:, diagonal, diagonal] += started[:, None] * design.walk
+        started |= is_open
+        cross = spread @ x
+        variance = cross @ x + _PART_NOISE + 1 / mean
+        far = _FAR * np.sqrt(variance)
+        error = np.clip(np.where(is_open, trips[:, day] / mean - 1, 0.0), -far, far)
+        gain = np.where(is_open[:, None], cross / variance[:, None], 0.0)
+        state += gain * error[:, None]
+        spread -= gain[:, :, None] * cross[:, None, :]
         states[day] = state
     return states
 
@@ -257,30 +293,21 @@ class Levels:
         """
         index = np.einsum("ij,ij->i", self.index[origin], designs[0].x[day].astype(np.float32))
         part = np.einsum("ij,ij->i", self.part[origin, station], designs[1].x[day].astype(np.float32))
-        trips = np.exp(np.clip(index, -_FAR_LEVEL, _FAR_LEVEL)) * np.maximum(part, _LEAST_PART) * self.size[station]
+        logarithm = np.clip(index, -_FAR_LEVEL, _FAR_LEVEL) + np.clip(part, -_FAR_PART, _FAR_PART)
+        trips = np.exp(logarithm) * self.size[station]
         return np.asarray(np.maximum(trips, _LEAST_TRIPS))
 
     def contributions(
         self, designs: tuple[Design, Design], station: Ints, origin: Ints, day: Ints
     ) -> dict[str, Floats]:
-        """What makes the forecast, in its logarithm, by group; arguments as for ``forecast``.
-
-        A station's part is a sum: each term gets the share of the part's logarithm that it has of the part.
-        """
-        index = self.index[origin] * designs[0].x[day]
-        part = self.part[origin, station] * designs[1].x[day]
-        level = np.maximum(part[:, 0], _LEAST_PART)
-        whole = np.maximum(part.sum(axis=1), _LEAST_PART)
-        others = part[:, 1:].sum(axis=1)
-        scale = np.divide(np.log(whole / level), others, out=np.zeros(len(day)), where=np.abs(others) > 1e-9)
+        """What makes the forecast, in its logarithm, by group; arguments as for ``forecast``."""
         found: dict[str, Floats] = {
             group: np.zeros(len(day)) for group in dict.fromkeys((*designs[0].group, *designs[1].group))
         }
-        for column, group in enumerate(designs[0].group):
-            found[group] += index[:, column]
-        for column, group in enumerate(designs[1].group[1:], start=1):
-            found[group] += part[:, column] * scale
-        found[LEVEL] += np.log(level * self.size[station])
+        for states, design in ((self.index[origin], designs[0]), (self.part[origin, station], designs[1])):
+            for column, group in enumerate(design.group):
+                found[group] += states[:, column] * design.x[day, column]
+        found[LEVEL] += np.log(self.size[station])
         return found
 
 
@@ -335,20 +362,12 @@ def levels_of(panel: Panel, sizes: Floats | None = None) -> Levels:
     logarithm = np.where(np.isfinite(trips).any(axis=0), np.log((total + 1) / open_size), np.nan)
     usual_total = max(float(np.median(total)), 1.0)
     start = float(np.nanmedian(logarithm[:28]))
-    states = kalman(
-        logarithm[None],
+    states = index_states(
+        logarithm,
         index_design(days, climate, holidays),
         np.full(len(days), _INDEX_NOISE + 1 / usual_total),
         start,
     )
-    design = part_design(days, climate)
-    part = np.empty((len(days), len(size), design.x.shape[1]), np.float32)
     index = np.maximum(index, 0.02 * np.median(index) + 1e-6)
-    mean = size * index.mean()
-    group = np.clip(np.log2(np.maximum(mean, 0.5)), -1, 7).astype(np.int64)
-    for value in np.unique(group):  # counting noise is about the same within a group
-        members = np.flatnonzero(group == value)
-        noise = _PART_NOISE + 1 / (mean[members].mean() * index / index.mean())
-        ratio = trips[members] / (size[members, None] * index[None])
-        part[:, members] = kalman(ratio, design, noise, 1.0)
-    return Levels(size, states[:, 0], part, climate, holidays)
+    part = part_states(trips, size[:, None] * index, part_design(days, climate))
+    return Levels(size, states, part, climate, holidays)

@@ -1,4 +1,4 @@
-"""Rows that the booster of the model ``lightgbm`` learns from and forecasts: a station, an origin day, a day ahead of it."""
+"""Rows that the boosters of the model ``lightgbm`` learn from and forecast: a station, an origin day, a day ahead of it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from tripcast.models.base import WEATHER
-from tripcast.models.lightgbm_levels import HOLIDAY, LEVEL, RAIN, SEASON, TEMPERATURE, WEEKDAY, Design, Levels
+from tripcast.models.lightgbm_levels import HOLIDAY, LEVEL, RAIN, SEASON, TEMPERATURE, WEEKDAY, Design
 from tripcast.models.lightgbm_panel import Days, Floats, Ints, Panel
+from tripcast.models.lightgbm_riders import RiderLevels
 
 TREND, HORIZON = "recent trend", "horizon"
 YEAR = 364  # the same weekday
@@ -74,11 +75,12 @@ class Pairs:
         levels: their states.
     """
 
-    def __init__(self, panel: Panel, levels: Levels) -> None:
+    def __init__(self, panel: Panel, levels: RiderLevels) -> None:
         self._levels = levels
+        self._all = levels.all
         self._trips = panel.trips
         self._sums = Sums(panel.trips)
-        open_size = levels.size.astype(np.float32) @ np.isfinite(panel.trips)
+        open_size = levels.all.size.astype(np.float32) @ np.isfinite(panel.trips)
         total = np.nansum(panel.trips, axis=0, dtype=np.float64)
         self._system = Sums((total / np.maximum(open_size, 1e-6))[None])
         self._weather = Sums(panel.days.weather.T)
@@ -104,7 +106,7 @@ class Pairs:
 
     def _values(self, days: Days, station: Ints, origin: Ints, day: Ints, base: Floats) -> Iterator[Any]:
         # what the levels make of a usual day of this station: the scale of the means
-        scale = self._levels.size[station] * np.exp(self._levels.index[origin, 0]) + 0.1
+        scale = self._all.size[station] * np.exp(self._all.index[origin, 0]) + 0.1
         yield np.log(base)
         for span in (7, 28, 91, 365):
             yield (self._sums.mean(station, origin, span) + 0.1) / scale

@@ -15,6 +15,7 @@ Ints = npt.NDArray[np.int64]
 
 USUAL = tuple(f"USUAL_{name}" for name in WEATHER)
 CALENDAR = ("HOLIDAY", "NEAR_HOLIDAY")
+CASUAL = "CASUAL_TRIPS"
 
 # A day counts for at most so many times what nine of ten days of the station stay below, and at least for so many trips:
 # a day with a hundred times the trips is an error or an event, and says nothing of the days after it.
@@ -64,12 +65,14 @@ class Panel:
     Args:
         stations: sorted ids.
         trips: (stations, days) without what is far out; NaN before the first day of a station and after its last.
+        casual: those of them by riders without a membership; None where that is not known.
         days: with the weather that came.
         usual_days: the same with the weather one would have had.
     """
 
     stations: npt.NDArray[np.object_]
     trips: Floats
+    casual: Floats | None
     days: Days
     usual_days: Days
 
@@ -87,12 +90,21 @@ def panel_of(known: pd.DataFrame) -> Panel:
     count = int(at.max()) + 1
     trips = np.full((len(stations), count), np.nan, np.float32)
     trips[codes, at] = known["TRIPS"].to_numpy(np.float32)
+    kept = without_far_days(trips)
+    casual = None
+    if CASUAL in known and known[CASUAL].notna().any():
+        casual = np.full_like(trips, np.nan)
+        casual[codes, at] = known[CASUAL].to_numpy(np.float32, na_value=0)
+        # what is taken off an unlikely day is taken off in proportion
+        casual *= np.divide(kept, trips, out=np.ones_like(trips), where=trips > 0)
+        casual = np.minimum(casual, kept)
     frame = known.iloc[_row_of_each(at, count)]
     index = first + np.arange(count)
     seen = np.bincount(at, minlength=count) > 0
     return Panel(
         np.asarray(stations, object),
-        without_far_days(trips),
+        kept,
+        casual,
         days_of(frame, index, seen, WEATHER, False),
         days_of(frame, index, seen, USUAL, True),
     )
