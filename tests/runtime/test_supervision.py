@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import subprocess
@@ -27,9 +28,11 @@ SAME = "def f(x): return x"
 def processes_below(pid: int) -> set[int]:
     """All living descendants of a process."""
     found: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found |= {int(child)} | processes_below(int(child))
+    # one that ends meanwhile has none
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found |= {int(child)} | processes_below(int(child))
     return found
 
 

@@ -76,24 +76,24 @@ def test_a_shock_is_followed_within_weeks(rows: tuple[pd.DataFrame, pd.DataFrame
 
 @pytest.mark.realdata
 def test_accuracy_on_real_trips() -> None:
-    """Two cutoffs of the backtest, with the weather that came."""
+    """Every fifth cutoff of the backtest, the shock among them, with the weather that came."""
     if not (REAL / "trips").is_dir():
         pytest.skip("no real trip files in ../shared/data/trips")
     rows, days = data.real(REAL / "trips", next((REAL / "weather").glob("*.csv")))
     found = []
-    for cutoff in ("2019-09-29", "2020-10-23"):
+    for cutoff in ("2019-07-01", "2019-11-28", "2020-04-26", "2020-09-23", "2021-02-20"):
         known, future = data.split(rows, days, pd.Timestamp(cutoff), 30)
         old = known.groupby("STATION_ID").size()
         future = future[future["STATION_ID"].isin(old.index[old >= 365])].reset_index(drop=True)
         future.attrs["weather"] = "actual"
-        answer = LightGBM(rounds=60).fit(known, seed=1).forecast(known, future, explain=False)
+        answer = LightGBM().fit(known, seed=1).forecast(known, future, explain=False)
         actual = actual_of(rows, future)
         seen = np.isfinite(actual)
         naive = data.seasonal_naive(known, future)
         found.append((answer["FORECAST"].to_numpy()[seen], naive[seen], actual[seen]))
     forecast, naive, actual = (np.concatenate(part) for part in zip(*found, strict=True))
-    assert wape(forecast, actual) < 0.60 * wape(naive, actual)
-    assert abs(forecast.sum() / actual.sum() - 1) < 0.08
+    assert wape(forecast, actual) < 0.62 * wape(naive, actual)
+    assert abs(forecast.sum() / actual.sum() - 1) < 0.05
 
 
 # --- sameness ---------------------------------------------------------------------------------------------------------

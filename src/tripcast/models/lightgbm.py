@@ -33,8 +33,11 @@ if TYPE_CHECKING:
 
 # the boosters learn from stations of at least so many days, and speak for no younger ones
 LEAST_DAYS = 28
-# pairs that a booster needs
+# pairs that a booster needs; and how many there are at most for a day of a station
 _LEAST_PAIRS = 2_000
+_PAIRS_A_DAY = 8
+# pairs of near origins and days are much alike: a tree sees so many of them, and at most half
+_ROWS_A_TREE = 8_000
 # a day that brings more than so many times what was expected counts as so many: one event shall not bend the trees
 _FAR = 10.0
 _FLOOR = 0.05
@@ -125,20 +128,19 @@ class LightGBM:
             seen = random.random(age.max() // _MONTH + 1) < _SEEN
             chosen = np.flatnonzero(seen[age // _MONTH])
             shown = data.subset(chosen.tolist()) if len(chosen) >= _LEAST_PAIRS / 2 else data
-            found.append(train(self._parameters(seed + number), shown, self.rounds))
+            found.append(train(self._parameters(seed + number, shown.construct().num_data()), shown, self.rounds))
         return Trained(found, usual_scale, self.horizon)
 
-    def _parameters(self, seed: int) -> dict[str, Any]:
+    def _parameters(self, seed: int, rows: int) -> dict[str, Any]:
         return {
             "objective": "huber",
             "alpha": _LARGE,
             "num_leaves": self.leaves,
             "learning_rate": self.learning_rate,
-            # pairs of near origins and days are much alike: each tree sees very few of them, and few columns
             "min_data_in_leaf": 50,
             "lambda_l2": 5.0,
             "feature_fraction": 0.3,
-            "bagging_fraction": 0.06,
+            "bagging_fraction": min(0.5, _ROWS_A_TREE / rows),
             "bagging_freq": 1,
             "max_bin": 63,
             "seed": seed % 2**31,
@@ -158,7 +160,7 @@ def _draw(
     stations, origins = np.nonzero(old)
     if not len(stations):
         return None
-    count = min(learner.pairs, 4 * len(stations))
+    count = min(learner.pairs, _PAIRS_A_DAY * len(stations))
     at = random.integers(0, len(stations), count)
     station, origin = stations[at], origins[at]
     day = origin + random.integers(1, learner.horizon + 1, count)
