@@ -39,7 +39,7 @@ def trips(session: Session) -> Session:
 
 
 def files_as_frame(folder: Path) -> pd.DataFrame:
-    """START, ID, NAME of each distinct trip of a folder."""
+    """START, ID, NAME, KIND of each distinct trip of a folder."""
     frames = []
     for path in sorted(folder.iterdir()):
         if path.suffix == ".zip":
@@ -50,9 +50,11 @@ def files_as_frame(folder: Path) -> pd.DataFrame:
             frames.append(pd.read_csv(path, dtype=str))
     old_rows = pd.concat([frame for frame in frames if "bikeid" in frame]).drop_duplicates()
     new_rows = pd.concat([frame for frame in frames if "ride_id" in frame]).drop_duplicates("ride_id")
-    columns = ["START", "ID", "NAME"]
-    first = old_rows[["starttime", "start station id", "start station name"]].set_axis(columns, axis=1)
-    second = new_rows[["started_at", "start_station_id", "start_station_name"]].set_axis(columns, axis=1)
+    columns = ["START", "ID", "NAME", "KIND"]
+    first = old_rows[["starttime", "start station id", "start station name", "usertype"]].set_axis(columns, axis=1)
+    second = new_rows[["started_at", "start_station_id", "start_station_name", "member_casual"]].set_axis(
+        columns, axis=1
+    )
     rows = pd.concat([first, second], ignore_index=True)
     rows["START"] = pd.to_datetime(rows["START"], format="ISO8601")
     return rows
@@ -127,6 +129,11 @@ def check_against_oracle(session: Session, folder: Path) -> dict[str, float]:
     stored["DAY"] = pd.to_datetime(stored["DAY"])
     ours = stored.pivot(index="DAY", columns="NAME", values="TRIPS").astype(float)
     pd.testing.assert_frame_equal(ours, days[ours.columns], check_names=False, check_freq=False)
+    casual = rows[rows["KIND"].isin(["Customer", "casual"])].groupby("NAME").size()
+    assert (
+        len(casual)
+        and stored.groupby("NAME")["CASUAL_TRIPS"].sum().pipe(lambda sums: sums[sums > 0]).to_dict() == casual.to_dict()
+    )
 
     first, last = day_range(session) or (date.min, date.min)
     assert last == days.index.max().date()

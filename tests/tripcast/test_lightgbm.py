@@ -11,7 +11,7 @@ import pytest
 
 from tripcast.models import learner
 from tripcast.models.base import ANSWER, WEATHER
-from tripcast.models.lightgbm import FittedLightGBM, LightGBM
+from tripcast.models.lightgbm import FittedLightGBM, LightGBM, _usual_scale
 from tripcast.models.lightgbm_pairs import COLUMNS, Pairs
 from tripcast.models.lightgbm_panel import panel_of
 from tripcast.models.lightgbm_riders import rider_levels_of
@@ -96,6 +96,14 @@ def test_accuracy_on_real_trips() -> None:
     assert abs(forecast.sum() / actual.sum() - 1) < 0.05
 
 
+def test_forecasts_from_usual_weather_are_scaled_to_what_comes() -> None:
+    trips, base = np.array([10.0, 20, 12, 24]), np.array([10.0, 20, 8, 16])
+    usual, fresh = np.array([False, False, True, True]), np.ones(4)
+    assert _usual_scale(trips, base, fresh, usual) == pytest.approx(1.5)
+    assert _usual_scale(trips, base, fresh, np.zeros(4, bool)) == 1.0
+    assert _usual_scale(0 * trips, base, fresh, usual) == 1.0
+
+
 # --- sameness ---------------------------------------------------------------------------------------------------------
 
 
@@ -164,8 +172,11 @@ def test_rows_to_learn_from_know_nothing_after_their_origin(rows: tuple[pd.DataF
 # --- explanations -----------------------------------------------------------------------------------------------------
 
 
-def test_explanations_add_up_to_the_forecast(rows: tuple[pd.DataFrame, pd.DataFrame], fitted: FittedLightGBM) -> None:
-    known, future = data.split(*rows, CUTOFF, 30)
+@pytest.mark.parametrize("weather", ["actual", "usual"])
+def test_explanations_add_up_to_the_forecast(
+    rows: tuple[pd.DataFrame, pd.DataFrame], fitted: FittedLightGBM, weather: str
+) -> None:
+    known, future = data.split(*rows, CUTOFF, 30, weather)
     answer = fitted.forecast(known, future, explain=True)
     parts = pd.DataFrame(list(answer["EXPLANATION"]))
     assert set(parts) >= {"usual level", "recent trend", "weekday", "season", "holiday", "temperature", "rain and snow"}

@@ -12,7 +12,7 @@ from tripcast import names
 # A station without a trip for longer than this at the end of the data counts as closed since its last trip.
 CLOSED_AFTER_DAYS = 30
 # USERTYPE of a rider without a membership, see ``tripcast.setup``
-CASUAL = "Customer"
+CASUAL_USERTYPE = "Customer"
 
 
 def day_range(session: Session, trips: str = names.TRIPS) -> tuple[date, date] | None:
@@ -43,7 +43,7 @@ def station_days(trips: DataFrame, aliases: DataFrame, stations: DataFrame, firs
         aliases, stations: of these trips, see ``tripcast.features.stations``.
         first, last: days of the trips.
     """
-    casual = F.iff(F.col("USERTYPE") == F.lit(CASUAL), F.lit(1), F.lit(0))
+    casual = F.iff(F.col("USERTYPE") == F.lit(CASUAL_USERTYPE), F.lit(1), F.lit(0))
     by_pair = trips.group_by(
         "START_STATION_ID", "START_STATION_NAME", F.col("STARTTIME").cast("DATE").alias("DAY")
     ).agg(F.count(F.lit(1)).alias("PAIR_TRIPS"), F.sum(casual).alias("PAIR_CASUAL"))

@@ -25,7 +25,17 @@ from tripcast.models.base import WEATHER, Scope
 from tripcast.models.lightgbm_explained import additive, leaf_contributions, logarithmic_mean
 from tripcast.models.lightgbm_levels import LEVEL, RAIN
 from tripcast.models.lightgbm_pairs import COLUMNS, HORIZON_COLUMN, Pairs
-from tripcast.models.lightgbm_panel import CALENDAR, CASUAL, USUAL, Floats, Ints, Panel, future_days, joined, panel_of
+from tripcast.models.lightgbm_panel import (
+    CALENDAR,
+    CASUAL_TRIPS,
+    USUAL,
+    Floats,
+    Ints,
+    Panel,
+    future_days,
+    joined,
+    panel_of,
+)
 from tripcast.models.lightgbm_riders import RiderLevels, rider_levels_of
 
 if TYPE_CHECKING:
@@ -65,7 +75,7 @@ class LightGBM:
     name: ClassVar[str] = "lightgbm"
     scope: ClassVar[Scope] = "all"
     packages: ClassVar[tuple[str, ...]] = ("numpy", "pandas", "lightgbm")
-    columns: ClassVar[tuple[str, ...]] = (CASUAL, *CALENDAR, "HOLIDAY_NAME", *WEATHER, *USUAL)
+    columns: ClassVar[tuple[str, ...]] = (CASUAL_TRIPS, *CALENDAR, "HOLIDAY_NAME", *WEATHER, *USUAL)
     history: ClassVar[int | None] = None
 
     boosters: int = 8

@@ -15,7 +15,7 @@ Ints = npt.NDArray[np.int64]
 
 USUAL = tuple(f"USUAL_{name}" for name in WEATHER)
 CALENDAR = ("HOLIDAY", "NEAR_HOLIDAY")
-CASUAL = "CASUAL_TRIPS"
+CASUAL_TRIPS = "CASUAL_TRIPS"
 
 # A day counts for at most so many times what nine of ten days of the station stay below, and at least for so many trips:
 # a day with a hundred times the trips is an error or an event, and says nothing of the days after it.
@@ -92,9 +92,9 @@ def panel_of(known: pd.DataFrame) -> Panel:
     trips[codes, at] = known["TRIPS"].to_numpy(np.float32)
     kept = without_far_days(trips)
     casual = None
-    if CASUAL in known and known[CASUAL].notna().any():
+    if CASUAL_TRIPS in known and known[CASUAL_TRIPS].notna().any():
         casual = np.full_like(trips, np.nan)
-        casual[codes, at] = known[CASUAL].to_numpy(np.float32, na_value=0)
+        casual[codes, at] = known[CASUAL_TRIPS].to_numpy(np.float32, na_value=0)
         # what is taken off an unlikely day is taken off in proportion
         casual *= np.divide(kept, trips, out=np.ones_like(trips), where=trips > 0)
         casual = np.minimum(casual, kept)

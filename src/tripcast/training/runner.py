@@ -184,7 +184,8 @@ def _split(learner: Learner, features: Sequence[str], days: Sequence[str]) -> tu
     rest = [column for column in learner.columns if column not in of_days]
     if missing := [column for column in rest if column not in features]:
         raise ValueError(
-            f"{learner.name} reads {', '.join(missing)}, which neither {names.FEATURES} nor {names.DAYS} has"
+            f"{learner.name} reads {', '.join(missing)}, which neither {names.FEATURES} nor {names.DAYS} has; "
+            "an older version may have made them: make them again"
         )
     usual = [USUAL + column for column in of_days if column in WEATHER and USUAL + column not in of_days]
     return tuple(rest), (*of_days, *usual)
